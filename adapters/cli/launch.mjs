@@ -1,0 +1,115 @@
+#!/usr/bin/env node
+// Runs the command line from one bundle, and rebuilds it when a source is newer.
+// Fresh, it only reads file times: esbuild is not even imported.
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+const dist = join(root, 'dist');
+const bundle = join(dist, 'node-fleet.mjs');
+const sources = ['engine', 'simulator', 'adapters', 'reports', 'scenarios', 'test/bench'];
+
+/**
+ * Folders count too: their time changes when a file is deleted or renamed.
+ * @param {string} path
+ * @returns {number}
+ */
+function newestMtimeMs(path) {
+  let newest = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  if (newest === 0) {
+    return newest;
+  }
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    if (entry.name === 'node_modules') {
+      continue;
+    }
+    const child = join(path, entry.name);
+    if (entry.isDirectory()) {
+      newest = Math.max(newest, newestMtimeMs(child));
+    } else if (entry.name.endsWith('.ts') || entry.name.endsWith('.mjs')) {
+      newest = Math.max(newest, statSync(child, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+    }
+  }
+  return newest;
+}
+
+/**
+ * @param {number} sourceMtimeMs newest source, taken before the build began
+ */
+async function build(sourceMtimeMs) {
+  const esbuild = await import('esbuild').catch(() => undefined);
+  if (esbuild === undefined) {
+    process.stderr.write('node-fleet: esbuild is not installed; run npm ci first\n');
+    process.exit(2);
+  }
+  const { engineDigest } = await import('./engine-digest.mjs');
+  mkdirSync(dist, { recursive: true });
+  // A name of its own for each process, then a rename: two launches at once cannot see half a file.
+  const draft = join(dist, `.node-fleet.${process.pid}.mjs`);
+  try {
+    const { warnings } = await esbuild.build({
+      absWorkingDir: root,
+      entryPoints: ['adapters/cli/main.ts'],
+      outfile: draft,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      target: 'node20',
+      minify: false,
+      sourcemap: false,
+      legalComments: 'none',
+      logLevel: 'silent',
+      define: { NODE_FLEET_ENGINE_DIGEST: JSON.stringify(engineDigest(root)) },
+      // commander and yaml are CommonJS and `require` Node's own modules.
+      banner: {
+        js: [
+          "import { createRequire as requireFrom } from 'node:module';",
+          'const require = requireFrom(import.meta.url);',
+        ].join('\n'),
+      },
+    });
+    await print(esbuild, warnings, 'warning');
+    // The sources' time, not the clock's: an edit made during the build still looks newer.
+    const stamp = new Date(Math.ceil(sourceMtimeMs));
+    utimesSync(draft, stamp, stamp);
+    renameSync(draft, bundle);
+  } catch (error) {
+    const failure = /** @type {import('esbuild').BuildFailure} */ (error);
+    if (Array.isArray(failure.errors)) {
+      await print(esbuild, failure.errors, 'error');
+    } else {
+      // Such as a missing esbuild binary for this platform; the first line says it all.
+      const [reason] = failure.message.split('\n');
+      process.stderr.write(`node-fleet: the build failed: ${reason}\n`);
+    }
+    rmSync(draft, { force: true });
+    process.exit(1);
+  }
+  await esbuild.stop();
+}
+
+/**
+ * @param {typeof import('esbuild')} esbuild
+ * @param {import('esbuild').Message[]} messages
+ * @param {'error' | 'warning'} kind
+ */
+async function print(esbuild, messages, kind) {
+  const color = process.stderr.isTTY === true;
+  const lines = await esbuild.formatMessages(messages, { kind, color });
+  process.stderr.write(lines.join(''));
+}
+
+const lockMtimeMs = statSync(join(root, 'package-lock.json'), { throwIfNoEntry: false })?.mtimeMs;
+const sourceMtimeMs = Math.max(
+  lockMtimeMs ?? 0,
+  ...sources.map((folder) => newestMtimeMs(join(root, folder))),
+);
+const bundleMtimeMs = statSync(bundle, { throwIfNoEntry: false })?.mtimeMs;
+if (bundleMtimeMs === undefined || bundleMtimeMs < sourceMtimeMs) {
+  await build(sourceMtimeMs);
+}
+
+// As if the bundle had been started itself: same process, `argv[2]` is the first argument.
+process.argv[1] = bundle;
+await import(pathToFileURL(bundle).href);

@@ -1,0 +1,253 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, extname, resolve } from 'node:path';
+import {
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  type Document,
+} from 'yaml';
+import { formatInstant, lacksZone, parseInstantMs } from '../../simulator/instants.ts';
+import {
+  defaultScenarioSettings,
+  parseScenario,
+  resolveScenario,
+  type Scenario,
+  type ScenarioIssue,
+  type ScenarioSettings,
+} from '../../simulator/scenario.ts';
+import { TraceError, type Trace } from '../../simulator/trace.ts';
+import { fileError, InputError, place, quoted } from './input-error.ts';
+import { readTraceCsv, type TraceCsvOptions } from './trace-csv.ts';
+
+/** What the command line changes in a scenario. */
+export interface ScenarioOverrides {
+  /** Replaces `workload.peakNodes`. */
+  readonly peakNodes?: number;
+  /** Replaces `workload.trafficFactor`. */
+  readonly trafficFactor?: number;
+  /** Where the run begins and ends: ISO-8601 with its zone. */
+  readonly from?: string;
+  readonly to?: string;
+}
+
+/**
+ * The scenario in a file, with warnings for a person. A `.csv` is a trace: a `.yaml` or `.yml` of
+ * the same name beside it holds its settings, and without one they are the defaults. A `.yaml` or
+ * `.yml` names its trace relative to itself, by default the `.csv` of its own name. Anything wrong
+ * is an InputError with the file, the line where there is one, what was found and what was
+ * expected.
+ */
+export async function loadScenario(
+  path: string,
+  overrides: ScenarioOverrides = {},
+  options: TraceCsvOptions = {},
+): Promise<{ scenario: Scenario; warnings: string[] }> {
+  const { settings, yamlPath, tracePath } = await locate(path);
+  const settled = withOverrides(path, settings, overrides);
+  const fromMs = instantOverride(path, 'from', overrides.from);
+  const toMs = instantOverride(path, 'to', overrides.to);
+  if (fromMs !== null && toMs !== null && fromMs >= toMs) {
+    const found = `from ${String(overrides.from)} to ${String(overrides.to)}`;
+    throw new InputError(
+      path,
+      null,
+      `found the window ${found}, expected it to end after it begins`,
+    );
+  }
+
+  const { trace, warnings } = await readTraceCsv(tracePath, options);
+  const offsetMinutes = settled.timeZoneOffsetMinutes;
+  warnings.push(...windowWarnings(tracePath, trace, fromMs, toMs, offsetMinutes));
+  try {
+    const resolved = resolveScenario(settled, trace, { fromMs, toMs });
+    warnings.push(...resolved.warnings.map((warning) => `${yamlPath ?? path}: ${warning}`));
+    return { scenario: resolved.scenario, warnings };
+  } catch (error) {
+    if (error instanceof TraceError) {
+      throw new InputError(tracePath, null, error.message);
+    }
+    throw error;
+  }
+}
+
+interface Located {
+  readonly settings: ScenarioSettings;
+  /** Null when the trace stands alone. */
+  readonly yamlPath: string | null;
+  readonly tracePath: string;
+}
+
+async function locate(path: string): Promise<Located> {
+  const extension = extname(path);
+  const stem = path.slice(0, path.length - extension.length);
+  switch (extension.toLowerCase()) {
+    case '.yaml':
+    case '.yml': {
+      const settings = await readScenarioYaml(path);
+      const tracePath =
+        settings.trace === undefined ? `${stem}.csv` : resolve(dirname(path), settings.trace);
+      return { settings, yamlPath: path, tracePath };
+    }
+    case '.csv': {
+      const beside = [`${stem}.yaml`, `${stem}.yml`].filter((candidate) => existsSync(candidate));
+      if (beside.length > 1) {
+        throw new InputError(
+          path,
+          null,
+          `found ${beside.join(' and ')} beside it, expected one of them`,
+        );
+      }
+      if (beside.length === 0) {
+        return { settings: defaultScenarioSettings(), yamlPath: null, tracePath: path };
+      }
+      const [yamlPath] = beside;
+      const settings = await readScenarioYaml(yamlPath);
+      const named = settings.trace;
+      if (named !== undefined && resolve(dirname(yamlPath), named) !== resolve(path)) {
+        const problem = `found the trace ${quoted(named)}, expected ${quoted(basename(path))}, beside which this file stands`;
+        throw new InputError(yamlPath, null, problem);
+      }
+      return { settings, yamlPath, tracePath: path };
+    }
+    default:
+      throw new InputError(path, null, 'expected a trace (.csv) or a scenario (.yaml or .yml)');
+  }
+}
+
+async function readScenarioYaml(path: string): Promise<ScenarioSettings> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw fileError(path, error);
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const [syntax] = document.errors;
+  if (syntax !== undefined) {
+    const { line } = lines.linePos(syntax.pos[0]);
+    throw new InputError(
+      path,
+      line,
+      `found text that is not YAML (${syntax.message}), expected a scenario`,
+    );
+  }
+  let raw: unknown;
+  try {
+    raw = document.toJS();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new InputError(
+      path,
+      null,
+      `found YAML that cannot be resolved (${reason}), expected a scenario`,
+    );
+  }
+  const { settings, issues } = parseScenario(raw);
+  if (settings === null) {
+    throw issuesError(
+      path,
+      issues.map((issue) => ({
+        line: lineOf(document, lines, issue.path),
+        message: issue.message,
+      })),
+    );
+  }
+  return settings;
+}
+
+/** All issues in one error, in the order of their lines, each with its own place. */
+function issuesError(path: string, issues: { line: number; message: string }[]): InputError {
+  const [first, ...others] = issues.sort((a, b) => a.line - b.line);
+  const more = others.map(({ line, message }) => `\n${place(path, line)}: ${message}`);
+  return new InputError(path, first.line, first.message + more.join(''));
+}
+
+/** The line of the deepest key or list item on the path that the text has. */
+function lineOf(document: Document, lines: LineCounter, path: ScenarioIssue['path']): number {
+  let offset = 0;
+  let node: unknown = document.contents;
+  for (const key of path) {
+    if (isAlias(node)) {
+      node = node.resolve(document);
+    }
+    if (isMap(node)) {
+      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === key);
+      if (pair === undefined) {
+        break;
+      }
+      offset = (isScalar(pair.key) ? pair.key.range?.[0] : undefined) ?? offset;
+      node = pair.value;
+    } else if (isSeq(node) && typeof key === 'number') {
+      node = node.items[key];
+      offset = (isNode(node) ? node.range?.[0] : undefined) ?? offset;
+    } else {
+      break;
+    }
+  }
+  return lines.linePos(offset).line;
+}
+
+/** The settings with the overrides in place, held to the same ranges. */
+function withOverrides(
+  path: string,
+  settings: ScenarioSettings,
+  { peakNodes, trafficFactor }: ScenarioOverrides,
+): ScenarioSettings {
+  const changed = {
+    ...(peakNodes === undefined ? {} : { peakNodes }),
+    ...(trafficFactor === undefined ? {} : { trafficFactor }),
+  };
+  const { issues } = parseScenario({ version: 1, workload: changed });
+  if (issues !== null) {
+    const problems = issues.map(({ message }) => message.replace(/^workload\./, ''));
+    throw new InputError(path, null, problems.join('; '));
+  }
+  return { ...settings, workload: { ...settings.workload, ...changed } };
+}
+
+function instantOverride(
+  path: string,
+  name: 'from' | 'to',
+  text: string | undefined,
+): number | null {
+  if (text === undefined) {
+    return null;
+  }
+  const atMs = parseInstantMs(text);
+  if (atMs === null) {
+    const expected = lacksZone(text)
+      ? 'expected its zone as well, like +06:00 or Z at the end'
+      : 'expected ISO-8601 with a zone, like 2026-11-27T20:00:00+06:00';
+    throw new InputError(path, null, `${name}: found ${quoted(text)}, ${expected}`);
+  }
+  return atMs;
+}
+
+/**
+ * InputError when nothing of the trace is in the window, a warning when the trace does not fill it.
+ */
+function windowWarnings(
+  tracePath: string,
+  trace: Trace,
+  fromMs: number | null,
+  toMs: number | null,
+  offsetMinutes: number,
+): string[] {
+  const [from, to] = [fromMs ?? trace.startAtMs, toMs ?? trace.endAtMs];
+  const [start, end] = [trace.startAtMs, trace.endAtMs].map((atMs) =>
+    formatInstant(atMs, offsetMinutes),
+  );
+  const found = `found traffic from ${start} to ${end}`;
+  if (from >= trace.endAtMs || to <= trace.startAtMs) {
+    throw new InputError(tracePath, null, `${found}, expected some in the window asked for`);
+  }
+  return from < trace.startAtMs || to > trace.endAtMs
+    ? [`${tracePath}: ${found}, less than the window asked for, which is cut to it`]
+    : [];
+}

@@ -1,0 +1,805 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import { decide, type Decision } from './decide.ts';
+import { perform, performAll, type Alarm, type LaunchRequest, type Process } from './effects.ts';
+import type { CycleEvent, CycleOutcome, DecisionRecord } from './journal.ts';
+import {
+  absencesToConfirm,
+  reconcile,
+  withPoolOpen,
+  withPoolRefused,
+  type Reconciled,
+  type Seen,
+} from './lifecycle.ts';
+import {
+  METRIC_NAMES,
+  missingMetrics,
+  quantizeReading,
+  type KubeNode,
+  type Metrics,
+} from './observation.ts';
+import { placeLaunches } from './placement.ts';
+import type { ConfiguredPolicy } from './policies/index.ts';
+import {
+  emptyState,
+  missingCount,
+  NO_MEMORY,
+  type DecodedState,
+  type DrainIntent,
+  type FleetState,
+  type LaunchAttempt,
+  type LaunchIntent,
+} from './state.ts';
+import { countFleet, type Cluster, type Mode, type PoolShare, type View } from './view.ts';
+
+/** What starts a cycle. */
+export interface CycleInput {
+  readonly nowMs: number;
+  /** When whoever triggered it did so (EventBridge’s event time). */
+  readonly triggeredAtMs: number;
+  /** When the caller will be stopped: nothing is started that may not finish before. */
+  readonly deadlineMs: number;
+  /** Fresh for every invocation, also for a retried one: it is the lock’s owner (S10). */
+  readonly nonce: string;
+  readonly mode: Mode;
+  readonly cluster: Cluster;
+  readonly configured: ConfiguredPolicy;
+}
+
+/** Triggers older than this are dropped: they waited in a queue, and another has come since (S20). */
+export const TRIGGER_MAX_AGE_MS = 90_000;
+/** Outer bound of the lock. */
+export const LOCK_MS = 300_000;
+/** After its deadline a holder does nothing more; a successor allows it this much (S9). */
+export const HOLDER_GRACE_MS = 30_000;
+/** No single call takes longer than this: interpreters time out earlier (S8). */
+export const CALL_TIMEOUT_MS = 5_000;
+/** Clocks may differ by this much (S8). */
+export const CLOCK_SKEW_MS = 60_000;
+/** Kept free at the end of a cycle for commit, journal and release. */
+const CLOSING_MS = 3 * CALL_TIMEOUT_MS;
+const EVICTION_ROUNDS = 3;
+const EVICTION_PAUSE_MS = 10_000;
+const LAUNCH_ROUNDS = 4;
+
+/** What a cycle carries while it acts. */
+interface Act {
+  readonly input: CycleInput;
+  readonly lockExpiryAtMs: number;
+  /** The epoch that the table has for us, and the one we write under: higher when tags are ahead of the table (S6). */
+  lockEpoch: number;
+  epoch: number;
+  nowMs: number;
+  /** What the state is now, and what the table has of it. */
+  state: FleetState;
+  committed: FleetState | null;
+  nodeCount: number;
+  readonly events: CycleEvent[];
+  readonly alarms: Alarm[];
+}
+
+/**
+ * One control cycle: lock, observe, reconcile, decide, commit the intent, act, commit the outcome, journal, release.
+ * It yields every effect as data; expected failures come back as values and leave the fleet safe. Returns the record that
+ * it journalled.
+ */
+export function* cycle(input: CycleInput): Process<DecisionRecord> {
+  if (input.nowMs - input.triggeredAtMs > TRIGGER_MAX_AGE_MS) {
+    return yield* leave(input, 'stale-trigger', 0);
+  }
+  const lock = yield* takeLock(input);
+  if (lock.outcome !== 'held') {
+    return yield* leave(input, lock.outcome, lock.epoch);
+  }
+
+  // Observe: everything is read at once; what cannot be read is missing, never empty.
+  const [inbox, metrics, instances, nodes, pods] = yield* performAll([
+    { kind: 'readInbox' },
+    { kind: 'queryMetrics', atMs: lock.nowMs },
+    { kind: 'listInstances' },
+    { kind: 'listNodes' },
+    { kind: 'listPods' },
+  ]);
+  const nowMs = Math.max(
+    inbox.completedAtMs,
+    metrics.completedAtMs,
+    instances.completedAtMs,
+    nodes.completedAtMs,
+    pods.completedAtMs,
+  );
+  const act: Act = {
+    input,
+    lockExpiryAtMs: lock.lockExpiryAtMs,
+    lockEpoch: lock.epoch,
+    epoch: lock.epoch,
+    nowMs,
+    state: emptyState(input.configured.policy.name),
+    committed: lock.stored.kind === 'known' ? lock.stored.state : null,
+    nodeCount: 0,
+    events: [],
+    alarms: [],
+  };
+  if (!metrics.ok) {
+    act.alarms.push({ code: 'metrics-missing', subject: metrics.reason });
+  }
+  if (!instances.ok) {
+    act.alarms.push({ code: 'ec2-unreachable', subject: instances.reason });
+  }
+  if (!nodes.ok || !pods.ok) {
+    act.alarms.push({ code: 'kubernetes-api-unreachable', subject: input.cluster.id });
+  }
+  act.state = recallState(lock.stored, act, instances.ok ? instances.instances : []);
+  const stateBefore = act.state;
+
+  if (input.mode === 'act') {
+    yield* repeatUnansweredLaunches(act);
+  }
+  let confirmedGone: readonly string[] = [];
+  const toConfirm = absencesToConfirm(act.state, instances.ok ? instances.instances : null, nowMs);
+  if (toConfirm.length > 0) {
+    const described = yield* perform({ kind: 'describeInstances', ids: toConfirm });
+    act.nowMs = described.completedAtMs;
+    if (described.ok) {
+      const alive = described.instances.filter(
+        (each) => each.state === 'pending' || each.state === 'running',
+      );
+      confirmedGone = toConfirm.filter((id) => !alive.some((instance) => instance.id === id));
+    }
+  }
+
+  const seen: Seen = {
+    nowMs: act.nowMs,
+    mode: input.mode,
+    metrics: metrics.ok
+      ? quantizeMetrics(metrics.metrics)
+      : missingMetrics(asMissing(metrics.reason)),
+    inbox: inbox.ok ? inbox.inbox : null,
+    instances: instances.ok ? instances.instances : null,
+    nodes: nodes.ok ? nodes.nodes : null,
+    pods: pods.ok ? pods.pods : null,
+    confirmedGone,
+  };
+  const reconciled = reconcile(seen, act.state, input.configured, input.cluster);
+  const { view } = reconciled;
+  act.state = reconciled.state;
+  act.nodeCount = view.workers.length;
+  for (const event of reconciled.events) {
+    act.events.push(event);
+  }
+  for (const alarm of reconciled.alarms) {
+    act.alarms.push(alarm);
+  }
+
+  const memory = act.state.memory;
+  const decided = decide(input.configured, input.cluster, view, memory);
+  act.state = plan(act, decided.decision, decided.memory, seen);
+
+  const record: DecisionRecord = {
+    startedAtMs: input.nowMs,
+    epoch: act.epoch,
+    outcome: 'decided',
+    decided: {
+      view,
+      memory,
+      memoryAfter: decided.memory,
+      decision: decided.decision,
+      explanation: decided.explanation,
+    },
+    events: act.events,
+  };
+
+  // Intent before action: whatever is sent from here on can be finished by a successor.
+  if (input.mode === 'observe') {
+    act.state = observed(stateBefore, act.state);
+  }
+  const committed = yield* commit(act);
+  if (committed === 'lock-lost') {
+    act.events.push({ code: 'effect-failed', subject: 'commitState', value: 0 });
+    yield* journal(act, { ...record, outcome: 'lock-lost', decided: null });
+    return record;
+  }
+  if (committed === 'ok' && input.mode !== 'observe') {
+    yield* carryOut(act, seen, reconciled, view.desired ?? 0);
+  }
+
+  yield* journal(act, record);
+  const fleet = countFleet(view);
+  yield* perform({
+    kind: 'publishMetrics',
+    workers: view.workers.length,
+    ready: fleet.ready,
+    inFlight: fleet.arriving,
+    doomed: fleet.doomed,
+    pending: sum(view.unschedulable),
+  });
+  if (act.alarms.length > 0) {
+    yield* perform({ kind: 'notify', alarms: act.alarms });
+  }
+  yield* perform({ kind: 'releaseLock', owner: input.nonce, epoch: act.lockEpoch });
+  return record;
+}
+
+/** Ends a cycle that must not decide. */
+function* leave(input: CycleInput, outcome: CycleOutcome, epoch: number): Process<DecisionRecord> {
+  const record: DecisionRecord = {
+    startedAtMs: input.nowMs,
+    epoch,
+    outcome,
+    decided: null,
+    events: [],
+  };
+  yield* perform({ kind: 'appendJournal', record });
+  return record;
+}
+
+// ---------------------------------------------------------------- the lock
+
+type Lock =
+  | {
+      readonly outcome: 'held';
+      readonly epoch: number;
+      readonly lockExpiryAtMs: number;
+      readonly stored: DecodedState;
+      readonly nowMs: number;
+    }
+  | { readonly outcome: 'lock-held' | 'lock-unavailable'; readonly epoch: number };
+
+/**
+ * Takes the lock under a new, higher epoch: the seconds since 1970, or one more than the last where that is ahead (S6).
+ * After a refusal it looks: the lock may be ours, and only the answer to our own write was lost (S10).
+ */
+function* takeLock(input: CycleInput): Process<Lock> {
+  let epoch = Math.floor(input.nowMs / 1000);
+  const lockExpiryAtMs = input.nowMs + LOCK_MS;
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const acquired = yield* perform({
+      kind: 'acquireLock',
+      owner: input.nonce,
+      epoch,
+      nowMs: input.nowMs,
+      lockExpiryAtMs,
+      holderDeadlineAtMs: input.deadlineMs + HOLDER_GRACE_MS,
+    });
+    if (acquired.ok) {
+      return {
+        outcome: 'held',
+        epoch,
+        lockExpiryAtMs,
+        stored: acquired.stored,
+        nowMs: acquired.completedAtMs,
+      };
+    }
+    const read = yield* perform({ kind: 'readLock' });
+    if (!read.ok) {
+      return { outcome: 'lock-unavailable', epoch };
+    }
+    const { lock, stored, completedAtMs } = read;
+    if (lock.owner === input.nonce) {
+      return {
+        outcome: 'held',
+        epoch: lock.epoch,
+        lockExpiryAtMs: lock.lockExpiryAtMs,
+        stored,
+        nowMs: completedAtMs,
+      };
+    }
+    const free =
+      lock.owner === null ||
+      input.nowMs > lock.lockExpiryAtMs ||
+      input.nowMs > lock.holderDeadlineAtMs;
+    if (!free) {
+      return { outcome: 'lock-held', epoch: lock.epoch };
+    }
+    if (lock.epoch < epoch) {
+      return { outcome: 'lock-unavailable', epoch };
+    }
+    epoch = lock.epoch + 1;
+  }
+  return { outcome: 'lock-held', epoch };
+}
+
+// ---------------------------------------------------------------- memory
+
+/**
+ * The state to go on from. Lost memory is rebuilt from what can be seen: intents that could still be read are kept, no
+ * node is removed for one cooldown, and the last scale-up is the youngest launch (S6).
+ */
+function recallState(
+  stored: DecodedState,
+  act: Act,
+  instances: readonly { readonly launchedAtMs: number; readonly birthEpoch: number }[],
+): FleetState {
+  const { policy, settings } = act.input.configured;
+  for (const instance of instances) {
+    if (instance.birthEpoch >= act.epoch) {
+      act.epoch = instance.birthEpoch + 1;
+    }
+  }
+  if (stored.kind === 'known') {
+    if (stored.state.policy === policy.name) {
+      return stored.state;
+    }
+    act.events.push({ code: 'policy-changed', subject: stored.state.policy, value: 0 });
+    return { ...stored.state, policy: policy.name, memory: NO_MEMORY };
+  }
+  const fresh = emptyState(policy.name);
+  if (stored.kind === 'absent' && instances.length === 0) {
+    return fresh;
+  }
+  act.events.push({ code: 'memory-lost', subject: act.input.cluster.id, value: instances.length });
+  act.alarms.push({ code: 'state-lost', subject: act.input.cluster.id });
+  return {
+    ...fresh,
+    launches: stored.kind === 'lost' ? stored.launches : [],
+    drains: stored.kind === 'lost' ? stored.drains : [],
+    recoveryUntilMs: act.nowMs + settings.cooldownBeforeRemovalSeconds * 1000,
+    lastScaleUpAtMs:
+      instances.length === 0 ? null : Math.max(...instances.map((each) => each.launchedAtMs)),
+  };
+}
+
+/** What observe mode may remember: its memory and when it would have acted, but no intent that it will not carry out. */
+function observed(before: FleetState, after: FleetState): FleetState {
+  return { ...after, launches: before.launches, drains: before.drains, desired: null };
+}
+
+/** The state with the decision’s intents in it. */
+function plan(act: Act, decision: Decision, memory: readonly number[], seen: Seen): FleetState {
+  const { state, epoch, nowMs } = act;
+  const acts = decision.action !== 'hold' || decision.repair > 0;
+  if (!acts && decision.desired === state.desired && sameMemory(memory, state.memory)) {
+    return state;
+  }
+  if (!acts) {
+    return { ...state, desired: decision.desired, memory };
+  }
+  const policy = act.input.configured.policy.name;
+  const launches =
+    decision.launches.length === 0
+      ? state.launches
+      : [...state.launches, launchIntent(act, decision, policy)];
+  const begun = decision.victims.map((instanceId): DrainIntent => {
+    act.events.push({ code: 'scale-down', subject: instanceId, value: 0 });
+    const node = seen.nodes?.find(
+      (each) => each.instanceId === instanceId || each.name === instanceId,
+    );
+    return {
+      id: `drain-${epoch}-${instanceId}`,
+      instanceId,
+      nodeName: node?.name ?? null,
+      reason: 'scale-down',
+      birthEpoch: epoch,
+      policy,
+      startedAtMs: nowMs,
+      progressedAtMs: nowMs,
+      podsLeft: 0,
+      stage: 'tainting',
+    };
+  });
+  return {
+    ...state,
+    desired: decision.desired,
+    memory,
+    launches,
+    drains: begun.length === 0 ? state.drains : [...state.drains, ...begun],
+    lastScaleUpAtMs: decision.action === 'scaleUp' ? nowMs : state.lastScaleUpAtMs,
+    lastScaleDownAtMs: decision.action === 'scaleDown' ? nowMs : state.lastScaleDownAtMs,
+  };
+}
+
+function sameMemory(a: readonly number[], b: readonly number[]): boolean {
+  return a === b || (a.length === b.length && a.every((value, i) => value === b[i]));
+}
+
+function launchIntent(act: Act, decision: Decision, policy: string): LaunchIntent {
+  const { epoch, input } = act;
+  const id = `${epoch}-${input.nonce}`;
+  return {
+    id,
+    birthEpoch: epoch,
+    createdAtMs: act.nowMs,
+    reason: decision.count > 0 ? 'scale-up' : 'repair',
+    policy,
+    templateVersion: input.cluster.templateVersion,
+    count: decision.repair + decision.count,
+    attempts: decision.launches.map((share, n) => attempt(input.cluster.id, id, n, share)),
+  };
+}
+
+/** An attempt’s token is a hash of what makes it unique, so that no other attempt can ever carry it: 40 hex digits. */
+function attempt(
+  clusterId: string,
+  intentId: string,
+  number: number,
+  share: PoolShare,
+): LaunchAttempt {
+  const clientToken = bytesToHex(sha256(utf8ToBytes(`${clusterId}\n${intentId}\n${number}`))).slice(
+    0,
+    40,
+  );
+  return { number, ...share, clientToken, outcome: 'unknown', launched: 0 };
+}
+
+/** Writes the state, fenced by owner and epoch; nothing to do when the table has it already. */
+function* commit(act: Act): Process<'ok' | 'lock-lost' | 'failed'> {
+  if (act.state === act.committed && act.epoch === act.lockEpoch) {
+    return 'ok';
+  }
+  const { state, input } = act;
+  const answer = yield* perform({
+    kind: 'commitState',
+    owner: input.nonce,
+    epoch: act.lockEpoch,
+    nextEpoch: act.epoch,
+    state,
+    nodeCount: act.nodeCount,
+    scalingInProgress: state.launches.length > 0 || state.drains.length > 0,
+  });
+  act.nowMs = answer.completedAtMs;
+  if (answer.ok) {
+    act.committed = state;
+    act.lockEpoch = act.epoch;
+    return 'ok';
+  }
+  if (answer.reason === 'lock-lost') {
+    return 'lock-lost';
+  }
+  act.events.push({ code: 'effect-failed', subject: 'commitState', value: 0 });
+  act.alarms.push({ code: 'commit-failed', subject: answer.reason });
+  return 'failed';
+}
+
+// ---------------------------------------------------------------- acting
+
+/** Whether another call that changes the world may begin: it would end before our deadline and well inside the lease (S8). */
+function mayMutate(act: Act): boolean {
+  const ends = act.nowMs + CALL_TIMEOUT_MS;
+  const may =
+    ends + CLOSING_MS <= act.input.deadlineMs && ends + 2 * CLOCK_SKEW_MS < act.lockExpiryAtMs;
+  if (!may) {
+    act.events.push({ code: 'out-of-time', subject: '', value: 0 });
+  }
+  return may;
+}
+
+/** Launches first, since pods wait for them; then what clears the way, drains, and last what cannot be undone. */
+function* carryOut(act: Act, seen: Seen, reconciled: Reconciled, desired: number): Process<void> {
+  yield* sendNewLaunches(act, reconciled.view);
+  for (const nodeName of reconciled.strayTaints) {
+    if (!mayMutate(act)) {
+      return;
+    }
+    const answer = yield* perform({ kind: 'untaintNode', nodeName });
+    act.nowMs = answer.completedAtMs;
+    if (!answer.ok) {
+      act.events.push({ code: 'effect-failed', subject: 'untaintNode', value: 0 });
+    }
+  }
+  for (const nodeName of reconciled.orphanNodes) {
+    if (!mayMutate(act)) {
+      return;
+    }
+    const answer = yield* perform({ kind: 'deleteNode', nodeName });
+    act.nowMs = answer.completedAtMs;
+    if (!answer.ok) {
+      act.events.push({ code: 'effect-failed', subject: 'deleteNode', value: 0 });
+    }
+  }
+  const ready = countFleet(reconciled.view).ready;
+  for (const drain of act.state.drains) {
+    if (drain.stage === 'terminating') {
+      continue;
+    }
+    // A hint is not a notice: its replacement comes first (S23).
+    if (drain.reason === 'rebalance' && ready < desired) {
+      continue;
+    }
+    yield* advanceDrain(act, seen, drain);
+  }
+  yield* terminateCommitted(act);
+  yield* commit(act);
+  if (
+    reconciled.settledMarks.length > 0 ||
+    (seen.inbox !== null && seen.inbox.kickedAtMs !== null)
+  ) {
+    const kickedAtMs = seen.inbox?.kickedAtMs ?? null;
+    yield* perform({ kind: 'clearInbox', instanceIds: reconciled.settledMarks, kickedAtMs });
+  }
+}
+
+function requestOf(intent: LaunchIntent, attempt: LaunchAttempt): LaunchRequest {
+  const { clientToken, zone, market, count } = attempt;
+  const { templateVersion, birthEpoch } = intent;
+  return { clientToken, zone, market, count, templateVersion, intentId: intent.id, birthEpoch };
+}
+
+/** Attempts of earlier cycles that were never answered are sent again, byte for byte: only their answer settles them (S4). */
+function* repeatUnansweredLaunches(act: Act): Process<void> {
+  for (const intent of act.state.launches) {
+    for (const each of intent.attempts) {
+      if (each.outcome !== 'unknown') {
+        continue;
+      }
+      if (!mayMutate(act)) {
+        return;
+      }
+      yield* sendAttempt(act, intent, each);
+    }
+  }
+}
+
+/**
+ * Sends what this cycle decided. A pool that refuses for certain is passed over, and what is missing is asked of the next,
+ * under a new attempt that is committed before it is sent (S4).
+ */
+function* sendNewLaunches(act: Act, view: View): Process<void> {
+  const id = `${act.epoch}-${act.input.nonce}`;
+  const sent = new Set<number>();
+  for (let round = 0; round < LAUNCH_ROUNDS; round++) {
+    const intent = act.state.launches.find((each) => each.id === id);
+    if (intent === undefined) {
+      return;
+    }
+    for (const each of intent.attempts) {
+      if (sent.has(each.number)) {
+        continue;
+      }
+      if (!mayMutate(act)) {
+        return;
+      }
+      sent.add(each.number);
+      yield* sendAttempt(act, intent, each);
+    }
+    const answered = act.state.launches.find((each) => each.id === id)!;
+    const missing = missingCount(answered);
+    if (missing <= 0) {
+      return;
+    }
+    const now = { ...view, nowMs: act.nowMs, poolBackoffs: act.state.poolBackoffs };
+    const shares = placeLaunches(now, act.input.cluster, act.input.configured.settings, missing);
+    if (shares.length === 0) {
+      return;
+    }
+    const tried = answered.attempts.length;
+    const next = shares.map((share, n) => attempt(act.input.cluster.id, id, tried + n, share));
+    act.state = withIntent(act.state, { ...answered, attempts: [...answered.attempts, ...next] });
+    if ((yield* commit(act)) !== 'ok') {
+      return;
+    }
+  }
+}
+
+function* sendAttempt(act: Act, intent: LaunchIntent, each: LaunchAttempt): Process<void> {
+  const answer = yield* perform({ kind: 'launchInstances', launch: requestOf(intent, each) });
+  act.nowMs = answer.completedAtMs;
+  const pool = `${each.market}/${each.zone}`;
+  if (answer.ok) {
+    act.events.push({ code: 'launched', subject: pool, value: answer.instanceIds.length });
+    act.state = withAnswer(
+      act.state,
+      intent.id,
+      each.number,
+      'launched',
+      answer.instanceIds.length,
+    );
+    act.state = withLaunched(act.state, answer.instanceIds, act.nowMs);
+    const short = answer.instanceIds.length < each.count;
+    act.state = short ? withPoolRefused(act.state, each, act.nowMs) : withPoolOpen(act.state, each);
+  } else if (answer.certainty === 'refused') {
+    act.events.push({ code: 'launch-refused', subject: pool, value: each.count });
+    const definite = answer.reason === 'insufficient-capacity' || answer.reason === 'quota';
+    act.alarms.push({
+      code: definite ? 'launch-refused' : 'launch-request-rejected',
+      subject: pool,
+    });
+    act.state = withAnswer(act.state, intent.id, each.number, 'refused', 0);
+    if (answer.reason !== 'spent') {
+      act.state = withPoolRefused(act.state, each, act.nowMs);
+    }
+  } else {
+    act.events.push({ code: 'launch-unanswered', subject: pool, value: each.count });
+  }
+}
+
+function withIntent(state: FleetState, intent: LaunchIntent): FleetState {
+  return {
+    ...state,
+    launches: state.launches.map((each) => (each.id === intent.id ? intent : each)),
+  };
+}
+
+function withAnswer(
+  state: FleetState,
+  intentId: string,
+  number: number,
+  outcome: 'launched' | 'refused',
+  launched: number,
+): FleetState {
+  const intent = state.launches.find((each) => each.id === intentId)!;
+  const attempts = intent.attempts.map((each) =>
+    each.number === number ? { ...each, outcome, launched } : each,
+  );
+  return withIntent(state, { ...intent, attempts });
+}
+
+/** Instances that EC2 says it has launched are known from now on, though Describe may not show them yet. */
+function withLaunched(
+  state: FleetState,
+  instanceIds: readonly string[],
+  nowMs: number,
+): FleetState {
+  const fresh = instanceIds.filter((id) => !state.known.includes(id));
+  if (fresh.length === 0) {
+    return state;
+  }
+  const known = [...state.known, ...fresh].sort(byText);
+  const absent = [
+    ...state.absent,
+    ...fresh.map((instanceId) => ({ instanceId, sinceMs: nowMs, seen: false })),
+  ];
+  return { ...state, known, absent: absent.sort((a, b) => byText(a.instanceId, b.instanceId)) };
+}
+
+function byText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+// ---------------------------------------------------------------- draining
+
+/**
+ * Takes one drain as far as it can go now: taint, then evict, a few rounds where a disruption budget refuses (S11). A node
+ * is drained when a list read after the taint shows no pod but DaemonSets’, terminating ones included (S22); it is then
+ * marked for termination, which happens once that is committed.
+ */
+function* advanceDrain(act: Act, seen: Seen, drain: DrainIntent): Process<void> {
+  const node = seen.nodes?.find((each) => each.name === drain.nodeName);
+  if (node === undefined) {
+    return;
+  }
+  let current = drain;
+  if (current.stage === 'tainting') {
+    const tainted = yield* taint(act, node, drain.id);
+    if (!tainted) {
+      return;
+    }
+    current = { ...current, stage: 'evicting', progressedAtMs: act.nowMs };
+    act.state = withDrain(act.state, current);
+  }
+  for (let round = 1; ; round++) {
+    const listed = yield* perform({ kind: 'listNodePods', nodeName: node.name });
+    act.nowMs = listed.completedAtMs;
+    if (!listed.ok) {
+      return;
+    }
+    const podsLeft = listed.pods.length;
+    if (podsLeft === 0) {
+      act.state = withDrain(act.state, {
+        ...current,
+        podsLeft,
+        stage: 'terminating',
+        progressedAtMs: act.nowMs,
+      });
+      return;
+    }
+    if (
+      current.reason === 'scale-down' &&
+      listed.pods.some((pod) => pod.pinnedBy !== null && !pod.terminating)
+    ) {
+      return;
+    }
+    let accepted = 0;
+    let refused = 0;
+    for (const pod of listed.pods) {
+      if (pod.terminating) {
+        continue;
+      }
+      if (!mayMutate(act)) {
+        break;
+      }
+      const { namespace, name, uid } = pod;
+      const answer = yield* perform({ kind: 'evictPod', namespace, name, uid });
+      act.nowMs = answer.completedAtMs;
+      if (answer.ok) {
+        accepted++;
+      } else {
+        refused++;
+      }
+    }
+    if (accepted > 0) {
+      act.events.push({ code: 'evicted', subject: drain.instanceId, value: accepted });
+    }
+    if (refused > 0) {
+      act.events.push({ code: 'eviction-refused', subject: drain.instanceId, value: refused });
+    }
+    if (accepted > 0 || podsLeft !== current.podsLeft) {
+      const progressedAtMs =
+        accepted > 0 || podsLeft < current.podsLeft ? act.nowMs : current.progressedAtMs;
+      current = { ...current, podsLeft, progressedAtMs };
+      act.state = withDrain(act.state, current);
+    }
+    const resumesAtMs = act.nowMs + EVICTION_PAUSE_MS;
+    if (
+      refused === 0 ||
+      round === EVICTION_ROUNDS ||
+      resumesAtMs + CLOSING_MS > act.input.deadlineMs
+    ) {
+      return;
+    }
+    act.nowMs = (yield* perform({ kind: 'pause', untilMs: resumesAtMs })).completedAtMs;
+  }
+}
+
+function* taint(act: Act, node: KubeNode, intentId: string): Process<boolean> {
+  if (node.taintIntentId === intentId) {
+    return true;
+  }
+  if (!mayMutate(act)) {
+    return false;
+  }
+  const { name: nodeName, resourceVersion } = node;
+  const answer = yield* perform({ kind: 'taintNode', nodeName, intentId, resourceVersion });
+  act.nowMs = answer.completedAtMs;
+  if (answer.ok) {
+    act.events.push({ code: 'tainted', subject: nodeName, value: 0 });
+  } else {
+    act.events.push({ code: 'effect-failed', subject: 'taintNode', value: 0 });
+  }
+  return answer.ok;
+}
+
+function withDrain(state: FleetState, drain: DrainIntent): FleetState {
+  return { ...state, drains: state.drains.map((each) => (each.id === drain.id ? drain : each)) };
+}
+
+/** Terminates what is committed as terminating. Idempotent: repeated each cycle until the instance is seen to go. */
+function* terminateCommitted(act: Act): Process<void> {
+  if (!act.state.drains.some((drain) => drain.stage === 'terminating')) {
+    return;
+  }
+  if ((yield* commit(act)) !== 'ok') {
+    return;
+  }
+  for (const drain of act.state.drains) {
+    if (drain.stage !== 'terminating') {
+      continue;
+    }
+    if (!mayMutate(act)) {
+      return;
+    }
+    const answer = yield* perform({ kind: 'terminateInstance', instanceId: drain.instanceId });
+    act.nowMs = answer.completedAtMs;
+    const done = answer.ok || answer.reason === 'not-found';
+    act.events.push({
+      code: done ? 'terminated' : 'terminate-failed',
+      subject: drain.instanceId,
+      value: 0,
+    });
+  }
+}
+
+// ---------------------------------------------------------------- closing
+
+function* journal(act: Act, record: DecisionRecord): Process<void> {
+  const answer = yield* perform({ kind: 'appendJournal', record });
+  act.nowMs = answer.completedAtMs;
+}
+
+function quantizeMetrics(metrics: Metrics): Metrics {
+  const quantized = { ...metrics };
+  for (const name of METRIC_NAMES) {
+    quantized[name] = quantizeReading(metrics[name]);
+  }
+  return quantized;
+}
+
+function asMissing(reason: string): 'timeout' | 'unavailable' {
+  return reason === 'timeout' ? 'timeout' : 'unavailable';
+}
+
+function sum(counts: readonly number[]): number {
+  let total = 0;
+  for (const count of counts) {
+    total += count;
+  }
+  return total;
+}

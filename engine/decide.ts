@@ -1,0 +1,146 @@
+import { verdict, type Explanation, type RuleVerdict } from './explain.ts';
+import { GUARDS, type Asked, type GuardInput } from './guards.ts';
+import type { ConfiguredPolicy } from './policies/index.ts';
+import { countFleet, type Cluster, type PoolShare, type View } from './view.ts';
+
+/** What is to be done. `launches` places the repair and the policy’s nodes together; `victims` are instance ids. */
+export interface Decision {
+  readonly action: 'hold' | 'scaleUp' | 'scaleDown';
+  /** Nodes that the policy adds or begins to remove. */
+  readonly count: number;
+  /** Nodes bought to restore desired capacity, whatever the policy says. */
+  readonly repair: number;
+  readonly launches: readonly PoolShare[];
+  readonly victims: readonly string[];
+  /** Workers meant to be there afterwards. */
+  readonly desired: number;
+}
+
+export interface Decided {
+  readonly decision: Decision;
+  readonly memory: readonly number[];
+  readonly explanation: Explanation;
+}
+
+const NOTHING: readonly never[] = [];
+
+/**
+ * One decision: repair, then `policy → guards → placement`. Pure and total: every view has an answer, and the same view,
+ * settings and memory always give the same one.
+ */
+export function decide(
+  configured: ConfiguredPolicy,
+  cluster: Cluster,
+  view: View,
+  memory: readonly number[],
+): Decided {
+  const { policy, settings } = configured;
+  const fleet = countFleet(view);
+  const input: GuardInput = { view, fleet, cluster, settings };
+  const rules: RuleVerdict[] = [];
+
+  const wantedBefore = Math.max(view.desired ?? 0, settings.nodeCountMin);
+  const lacking = Math.min(wantedBefore, settings.nodeCountMax) - fleet.supply;
+  let repair = 0;
+  let launches: readonly PoolShare[] = NOTHING;
+  if (lacking > 0) {
+    rules.push(verdict('desired-capacity', 'fires', fleet.supply, wantedBefore));
+    const asked = ask('up', lacking, 'none', 0);
+    passGuards(asked, input, rules, true);
+    repair = asked.count;
+    if (repair > 0) {
+      launches = asked.launches;
+    }
+  }
+
+  const proposal = policy.propose({ view, fleet, cluster, settings, memory });
+  for (const rule of proposal.rules) {
+    rules.push(rule);
+  }
+  // What we mean to have: what we meant before, or more if more is there (adopted, or a drain undone).
+  const desiredBefore = Math.max(wantedBefore, fleet.supply);
+  if (proposal.action === 'hold' || proposal.count === 0) {
+    return {
+      decision: {
+        action: 'hold',
+        count: 0,
+        repair,
+        launches,
+        victims: NOTHING,
+        desired: desiredBefore,
+      },
+      memory: proposal.memory,
+      explanation: { level: proposal.level, proposed: 0, rules },
+    };
+  }
+
+  const direction = proposal.action === 'scaleUp' ? 'up' : 'down';
+  const asked = ask(direction, proposal.count, proposal.evidence, repair);
+  passGuards(asked, input, rules, false);
+  const explanation: Explanation = {
+    level: proposal.level,
+    proposed: direction === 'up' ? proposal.count : -proposal.count,
+    rules,
+  };
+  if (asked.count === 0) {
+    const decision: Decision = {
+      action: 'hold',
+      count: 0,
+      repair,
+      launches,
+      victims: NOTHING,
+      desired: desiredBefore,
+    };
+    return { decision, memory: proposal.memory, explanation };
+  }
+  const decision: Decision =
+    direction === 'up'
+      ? {
+          action: 'scaleUp',
+          count: asked.count,
+          repair,
+          launches: asked.launches,
+          victims: NOTHING,
+          desired: desiredBefore + asked.count,
+        }
+      : {
+          action: 'scaleDown',
+          count: asked.count,
+          repair,
+          launches,
+          victims: asked.victims,
+          desired: fleet.supply - asked.count,
+        };
+  return { decision, memory: proposal.memory, explanation };
+}
+
+function ask(
+  direction: 'up' | 'down',
+  count: number,
+  evidence: Asked['evidence'],
+  repair: number,
+): Asked {
+  return { direction, count, evidence, repair, victims: NOTHING, launches: NOTHING };
+}
+
+/** Takes a proposal through the guards that apply to it; stops at the first that blocks. */
+function passGuards(
+  asked: Asked,
+  input: GuardInput,
+  rules: RuleVerdict[],
+  isRepair: boolean,
+): void {
+  for (const guard of GUARDS) {
+    if (guard.appliesTo !== 'both' && guard.appliesTo !== asked.direction) {
+      continue;
+    }
+    if (isRepair && !guard.repairs) {
+      continue;
+    }
+    const answer = guard.check(asked, input);
+    rules.push(answer);
+    if (asked.count === 0) {
+      return;
+    }
+  }
+}

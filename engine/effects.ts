@@ -1,0 +1,178 @@
+import type { DecisionRecord } from './journal.ts';
+import type { Inbox, Instance, KubeNode, Market, Metrics, PodOnNode, Pods } from './observation.ts';
+import type { DecodedState, FleetState } from './state.ts';
+
+/**
+ * Everything a cycle may ask of the world, as data. A driver performs one effect at a time and answers with a value;
+ * expected failures are answers, never exceptions. No effect carries a function, and no interpreter decides or retries.
+ */
+
+/** A failure whose effect certainly did not happen (`refused`), or may have happened (`unknown`). */
+export interface Failure<Reason extends string = string> {
+  readonly ok: false;
+  readonly certainty: 'refused' | 'unknown';
+  readonly reason: Reason;
+}
+export type Outcome<Value, Reason extends string = string> =
+  ({ readonly ok: true } & Value) | Failure<Reason | TransportReason>;
+export type TransportReason = 'timeout' | 'unavailable' | 'throttled';
+
+/** The lock’s fields, as the table stores them. */
+export interface LockItem {
+  readonly owner: string | null;
+  readonly epoch: number;
+  /** Outer bound: after this anyone may take over. */
+  readonly lockExpiryAtMs: number;
+  /** The holder’s own deadline: after this it does nothing more, so a successor need not wait for the outer bound (S9). */
+  readonly holderDeadlineAtMs: number;
+}
+
+/** A RunInstances request, complete: the interpreter adds nothing to it (S5). */
+export interface LaunchRequest {
+  readonly clientToken: string;
+  readonly zone: string;
+  readonly market: Market;
+  readonly count: number;
+  readonly templateVersion: string;
+  readonly intentId: string;
+  readonly birthEpoch: number;
+}
+
+interface EffectTypes {
+  /** Conditional write: the lock is free, expired or past its holder’s deadline, and the stored epoch is lower. */
+  acquireLock: {
+    request: {
+      owner: string;
+      epoch: number;
+      nowMs: number;
+      lockExpiryAtMs: number;
+      holderDeadlineAtMs: number;
+    };
+    result: Outcome<{ stored: DecodedState }, 'held'>;
+  };
+  /** Consistent read of the lock and the state beside it. */
+  readLock: { request: object; result: Outcome<{ lock: LockItem; stored: DecodedState }> };
+  /** Conditional write on owner and epoch; `epoch` becomes `nextEpoch`. */
+  commitState: {
+    request: {
+      owner: string;
+      epoch: number;
+      nextEpoch: number;
+      state: FleetState;
+      nodeCount: number;
+      scalingInProgress: boolean;
+    };
+    result: Outcome<object, 'lock-lost'>;
+  };
+  releaseLock: { request: { owner: string; epoch: number }; result: Outcome<object, 'lock-lost'> };
+  readInbox: { request: object; result: Outcome<{ inbox: Inbox }> };
+  clearInbox: {
+    request: { instanceIds: readonly string[]; kickedAtMs: number | null };
+    result: Outcome<object>;
+  };
+
+  queryMetrics: { request: { atMs: number }; result: Outcome<{ metrics: Metrics }> };
+  /** Every page of our tagged workers, sorted by id. Eventually consistent: settles nothing by itself (S4, S16). */
+  listInstances: { request: object; result: Outcome<{ instances: readonly Instance[] }> };
+  /** By id, consistent enough to confirm an absence: ids EC2 does not know are simply not in the answer. */
+  describeInstances: {
+    request: { ids: readonly string[] };
+    result: Outcome<{ instances: readonly Instance[] }>;
+  };
+  /** Every node, sorted by name. */
+  listNodes: { request: object; result: Outcome<{ nodes: readonly KubeNode[] }> };
+  listPods: { request: object; result: Outcome<{ pods: Pods }> };
+  listNodePods: { request: { nodeName: string }; result: Outcome<{ pods: readonly PodOnNode[] }> };
+
+  launchInstances: {
+    request: { launch: LaunchRequest };
+    result: Outcome<{ instanceIds: readonly string[] }, LaunchRefusal>;
+  };
+  terminateInstance: { request: { instanceId: string }; result: Outcome<object, 'not-found'> };
+  taintNode: {
+    request: { nodeName: string; intentId: string; resourceVersion: string };
+    result: Outcome<object, 'conflict' | 'not-found'>;
+  };
+  /** Takes our taint off, if it is there. A person’s cordon is not ours (S18). */
+  untaintNode: { request: { nodeName: string }; result: Outcome<object, 'not-found'> };
+  /** The eviction subresource with the pod’s UID as precondition. Accepted is not gone (S22). */
+  evictPod: {
+    request: { namespace: string; name: string; uid: string };
+    result: Outcome<object, 'blocked-by-pdb' | 'ambiguous-pdb' | 'not-found'>;
+  };
+  /** Deletes the node and the K3s password secret that belongs to its name. */
+  deleteNode: { request: { nodeName: string }; result: Outcome<object, 'not-found'> };
+
+  /** Lets time pass; the driver answers at `untilMs` or later. */
+  pause: { request: { untilMs: number }; result: Outcome<object> };
+  appendJournal: { request: { record: DecisionRecord }; result: Outcome<object> };
+  publishMetrics: {
+    request: { workers: number; ready: number; inFlight: number; doomed: number; pending: number };
+    result: Outcome<object>;
+  };
+  notify: { request: { alarms: readonly Alarm[] }; result: Outcome<object> };
+}
+
+/**
+ * `insufficient-capacity` and `quota` are definite: another pool may be tried. `spent`: the token’s instances have been
+ * launched and terminated since. `parameter-mismatch` cannot happen to an unchanged request; it is an alarm.
+ */
+export type LaunchRefusal =
+  'insufficient-capacity' | 'quota' | 'parameter-mismatch' | 'spent' | 'invalid';
+
+/** Something a person should look at. `subject` is an instance, node or pool. */
+export interface Alarm {
+  readonly code: AlarmCode;
+  readonly subject: string;
+}
+export type AlarmCode =
+  | 'metrics-missing'
+  | 'kubernetes-api-unreachable'
+  | 'ec2-unreachable'
+  | 'observation-contradicts-state'
+  | 'state-lost'
+  | 'join-failing'
+  | 'node-unhealthy'
+  | 'pods-no-node-can-hold'
+  | 'launch-refused'
+  | 'launch-request-rejected'
+  | 'drain-stuck'
+  | 'commit-failed'
+  | 'at-max-with-pods-unschedulable';
+
+export type EffectKind = keyof EffectTypes;
+export type EffectOf<K extends EffectKind> = { readonly kind: K } & Readonly<
+  EffectTypes[K]['request']
+>;
+/** What a port answers to an effect; the interpreter adds when. */
+export type AnswerOf<K extends EffectKind> = EffectTypes[K]['result'];
+/** One effect that touches the world. */
+export type Effect = { [K in EffectKind]: EffectOf<K> }[EffectKind];
+/** Every result says when the world had done with it: the driver owns the clock. */
+export type ResultOf<E extends Effect> = EffectTypes[E['kind']]['result'] & {
+  readonly completedAtMs: number;
+};
+export type Result = ResultOf<Effect>;
+
+/** Reads that do not depend on one another. Results come in the same order; it completes with the last. */
+export interface Parallel<E extends readonly Effect[] = readonly Effect[]> {
+  readonly kind: 'parallel';
+  readonly effects: E;
+}
+export type ResultsOf<E extends readonly Effect[]> = { readonly [K in keyof E]: ResultOf<E[K]> };
+
+export type Yielded = Effect | Parallel;
+/** A process that yields effects and is resumed with their results. */
+export type Process<T> = Generator<Yielded, T, never>;
+
+/** Performs one effect: `const answer = yield* perform({ kind: 'listNodes' })`. */
+export function* perform<E extends Effect>(effect: E): Generator<E, ResultOf<E>, ResultOf<E>> {
+  return yield effect;
+}
+
+/** Performs independent effects together. */
+export function* performAll<const E extends readonly Effect[]>(
+  effects: E,
+): Generator<Parallel<E>, ResultsOf<E>, ResultsOf<E>> {
+  return yield { kind: 'parallel', effects };
+}

@@ -1,0 +1,81 @@
+/**
+ * The explanation of a decision, as data: which rules were asked, in order, what each compared, and its verdict.
+ * Sentences are rendered elsewhere, from these codes; the journal stores the codes. Both lists are append-only: a
+ * rule’s code is its index.
+ */
+export const RULES = [
+  // what a policy asks
+  'pods-unschedulable',
+  'cpu-high',
+  'sale-incoming',
+  'cpu-low',
+  'target-above-supply',
+  'target-below-supply',
+  // guards, in the order of `GUARDS`
+  'mode',
+  'readings',
+  'memory-lost',
+  'max',
+  'min',
+  'cooldown',
+  'joining-works',
+  'no-pods-unschedulable',
+  'nothing-in-flight',
+  'victim',
+  'step',
+  'spend',
+  'pools',
+  // repairs
+  'desired-capacity',
+] as const;
+export type RuleId = (typeof RULES)[number];
+
+/**
+ * `fires`/`quiet`: a policy’s rule did or did not ask for something. `passes`/`clips`/`blocks`: a guard’s answer.
+ * `unknown`: what it compares could not be read, so it asks for nothing and allows no removal.
+ */
+export const VERDICTS = ['fires', 'quiet', 'unknown', 'passes', 'clips', 'blocks'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+/**
+ * One rule’s answer. `observed` against `threshold`: the verdict flips when `observed` crosses `threshold`, which makes
+ * the threshold the counterfactual that `why-not` shows. Units belong to the rule (nodes, percent, ms since 1970, BDT/h).
+ */
+export interface RuleVerdict {
+  readonly rule: RuleId;
+  readonly verdict: Verdict;
+  readonly observed: number;
+  readonly threshold: number;
+}
+
+export const LEVELS = [
+  'NONE',
+  'CRITICAL',
+  'HIGH_LOAD',
+  'PREDICTIVE',
+  'LOW_LOAD',
+  'TARGET',
+] as const;
+/** How urgent a proposal is, in the brief’s words; `TARGET` for policies that follow one. */
+export type Level = (typeof LEVELS)[number];
+
+export interface Explanation {
+  readonly level: Level;
+  /** What the policy asked for, before guards: positive adds, negative removes. */
+  readonly proposed: number;
+  readonly rules: readonly RuleVerdict[];
+}
+
+export function verdict(
+  rule: RuleId,
+  answer: Verdict,
+  observed: number,
+  threshold: number,
+): RuleVerdict {
+  return { rule, verdict: answer, observed, threshold };
+}
+
+/** The first rule that stood in the way of what was proposed, or null. */
+export function firstBlocking(explanation: Explanation): RuleVerdict | null {
+  return explanation.rules.find((rule) => rule.verdict === 'blocks') ?? null;
+}

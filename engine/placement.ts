@@ -1,0 +1,280 @@
+import { bySizeDescending, fitCount, podsPerNode } from './demand.ts';
+import type { Market } from './observation.ts';
+import type { FleetSettings } from './settings.ts';
+import type { PoolBackoff } from './state.ts';
+import type { Cluster, PoolShare, View, Worker } from './view.ts';
+
+/** What is there already, and which pools refused. */
+export type Occupied = Pick<View, 'nowMs' | 'workers' | 'unanswered' | 'poolBackoffs'>;
+
+/**
+ * Where new nodes go: the market that the on-demand base and the spot share call for, then the zone with the fewest
+ * workers. A pool that refused lately is passed over; when every spot pool is backing off, on demand takes its place.
+ * May return fewer than asked for, when no pool is open.
+ */
+export function placeLaunches(
+  view: Occupied,
+  cluster: Cluster,
+  settings: FleetSettings,
+  count: number,
+): PoolShare[] {
+  const tally = tallyPools(view, cluster);
+  const shares: { zone: string; market: Market; count: number }[] = [];
+  for (let n = 0; n < count; n++) {
+    const wanted = nextMarket(tally, settings);
+    const pool =
+      openPool(view, cluster, tally, wanted) ??
+      (wanted === 'spot' ? openPool(view, cluster, tally, 'on-demand') : null);
+    if (pool === null) {
+      break;
+    }
+    tally.byZone[pool.zoneIndex]!++;
+    tally.byMarket[pool.market]++;
+    const zone = cluster.zones[pool.zoneIndex]!;
+    const share = shares.find((known) => known.zone === zone && known.market === pool.market);
+    if (share) {
+      share.count++;
+    } else {
+      shares.push({ zone, market: pool.market, count: 1 });
+    }
+  }
+  return shares;
+}
+
+interface PoolTally {
+  /** Workers by zone (index into `cluster.zones`) and by market; doomed ones are as good as gone. */
+  readonly byZone: number[];
+  readonly byMarket: Record<Market, number>;
+}
+
+function tallyPools(view: Occupied, cluster: Cluster): PoolTally {
+  const byZone = cluster.zones.map(() => 0);
+  const byMarket = { 'on-demand': 0, spot: 0 };
+  const add = (zone: string, market: Market, count: number): void => {
+    const index = cluster.zones.indexOf(zone);
+    if (index >= 0) {
+      byZone[index]! += count;
+    }
+    byMarket[market] += count;
+  };
+  for (const worker of view.workers) {
+    if (isStaying(worker)) {
+      add(worker.zone, worker.market, 1);
+    }
+  }
+  for (const share of view.unanswered) {
+    add(share.zone, share.market, share.count);
+  }
+  return { byZone, byMarket };
+}
+
+/** Whether a worker will still be there when what we decide now has happened. */
+function isStaying(worker: Worker): boolean {
+  return worker.phase !== 'doomed' && worker.phase !== 'terminating' && !isDraining(worker);
+}
+
+function isDraining(worker: Worker): boolean {
+  return worker.phase === 'tainted' || worker.phase === 'draining';
+}
+
+function nextMarket(tally: PoolTally, settings: FleetSettings): Market {
+  const total = tally.byMarket['on-demand'] + tally.byMarket.spot + 1;
+  if (tally.byMarket['on-demand'] < Math.min(total, settings.onDemandBase)) {
+    return 'on-demand';
+  }
+  const spotWanted = Math.floor(((total - settings.onDemandBase) * settings.spotPercent) / 100);
+  return tally.byMarket.spot < spotWanted ? 'spot' : 'on-demand';
+}
+
+function openPool(
+  view: Occupied,
+  cluster: Cluster,
+  tally: PoolTally,
+  market: Market,
+): { zoneIndex: number; market: Market } | null {
+  let best = -1;
+  for (let z = 0; z < cluster.zones.length; z++) {
+    if (isBackingOff(view.poolBackoffs, cluster.zones[z]!, market, view.nowMs)) {
+      continue;
+    }
+    if (best < 0 || tally.byZone[z]! < tally.byZone[best]!) {
+      best = z;
+    }
+  }
+  return best < 0 ? null : { zoneIndex: best, market };
+}
+
+export function isBackingOff(
+  backoffs: readonly PoolBackoff[],
+  zone: string,
+  market: Market,
+  nowMs: number,
+): boolean {
+  for (const backoff of backoffs) {
+    if (backoff.zone === zone && backoff.market === market && nowMs < backoff.untilMs) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/**
+ * Workers whose removal nobody would notice, best first, at most `count`. Hard filters come first and fail closed: only a
+ * Ready worker that no person has cordoned and that is not backing off; nothing on it that may not be moved; the
+ * on-demand floor and zones within ±1 hold without it; its pods fit on the Ready workers that stay, with headroom (S12).
+ * Among those that qualify: fewest pods to move, then the newest.
+ */
+export function chooseVictims(
+  view: View,
+  cluster: Cluster,
+  settings: FleetSettings,
+  count: number,
+): string[] {
+  const chosen: Worker[] = [];
+  const tally = tallyPools(view, cluster);
+  const candidates = view.workers
+    .filter((worker) => mayBeRemoved(worker, view))
+    .sort(byLeastDisruption);
+  for (const worker of candidates) {
+    if (chosen.length >= count) {
+      break;
+    }
+    if (worker.market === 'on-demand' && tally.byMarket['on-demand'] <= settings.onDemandBase) {
+      continue;
+    }
+    if (!keepsZonesEven(tally.byZone, cluster.zones.indexOf(worker.zone))) {
+      continue;
+    }
+    if (!podsFitElsewhere(worker, chosen, view, cluster, settings.removalHeadroomPercent)) {
+      continue;
+    }
+    chosen.push(worker);
+    tally.byMarket[worker.market]--;
+    const zone = cluster.zones.indexOf(worker.zone);
+    if (zone >= 0) {
+      tally.byZone[zone]!--;
+    }
+  }
+  return chosen.map((worker) => worker.id);
+}
+
+function mayBeRemoved(worker: Worker, view: View): boolean {
+  if (worker.phase !== 'ready' || worker.cordoned || holdsPinnedPod(worker, view)) {
+    return false;
+  }
+  for (const backoff of view.victimBackoffs) {
+    if (backoff.instanceId === worker.id && view.nowMs < backoff.untilMs) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/** Whether a worker holds a pod that may not be moved. */
+export function holdsPinnedPod(worker: Worker, view: View): boolean {
+  for (let s = 0; s < worker.pods.length; s++) {
+    if (worker.pods[s]! > 0 && view.shapes[s]!.pinnedBy !== null) {
+      return true;
+    }
+  }
+  return false;
+}
+
+function byLeastDisruption(a: Worker, b: Worker): number {
+  return podCount(a) - podCount(b) || b.launchedAtMs - a.launchedAtMs || (a.id < b.id ? -1 : 1);
+}
+
+function podCount(worker: Worker): number {
+  let pods = 0;
+  for (const count of worker.pods) {
+    pods += count;
+  }
+  return pods;
+}
+
+/** Whether zones stay within ±1 without one worker of `zone`, or at least become no more uneven. */
+function keepsZonesEven(byZone: readonly number[], zone: number): boolean {
+  if (zone < 0) {
+    return true;
+  }
+  let most = 0;
+  for (const count of byZone) {
+    if (count > most) {
+      most = count;
+    }
+  }
+  return most - (byZone[zone]! - 1) <= 1;
+}
+
+/**
+ * Whether the pods of `victim`, and of those already chosen with it, fit on the Ready workers that stay, and whether
+ * `headroomPercent` of a node is then still free there, counted in pods of the commonest shape (S12). First fit, largest
+ * pods first: it may say no where a cleverer packing would fit, never yes where nothing does.
+ */
+export function podsFitElsewhere(
+  victim: Worker,
+  chosen: readonly Worker[],
+  view: View,
+  cluster: Cluster,
+  headroomPercent: number,
+): boolean {
+  const shapes = view.shapes;
+  const moving = shapes.map(
+    (_, s) => victim.pods[s]! + chosen.reduce((sum, worker) => sum + worker.pods[s]!, 0),
+  );
+  const commonest = commonestShape(view);
+  const perNode = commonest < 0 ? 0 : podsPerNode(shapes[commonest]!, cluster.template);
+  let headroomPods = Math.ceil((perNode * headroomPercent) / 100);
+  const order = shapes.map((_, s) => s).filter((s) => moving[s]! > 0);
+  order.sort((a, b) => bySizeDescending(shapes[a]!, shapes[b]!, cluster.template) || a - b);
+  let left = order.reduce((sum, s) => sum + moving[s]!, 0);
+  for (const host of view.workers) {
+    if (left === 0 && headroomPods <= 0) {
+      return true;
+    }
+    if (host.phase !== 'ready' || host.cordoned || host === victim || chosen.includes(host)) {
+      continue;
+    }
+    let freeMillicpu = host.allocatableMillicpu;
+    let freeMib = host.allocatableMib;
+    for (let s = 0; s < shapes.length; s++) {
+      freeMillicpu -= host.pods[s]! * shapes[s]!.requestMillicpu;
+      freeMib -= host.pods[s]! * shapes[s]!.requestMib;
+    }
+    for (const s of order) {
+      if (moving[s] === 0) {
+        continue;
+      }
+      const shape = shapes[s]!;
+      if (shape.zone !== null && shape.zone !== host.zone) {
+        continue;
+      }
+      const moved = Math.min(moving[s]!, fitCount(shape, freeMillicpu, freeMib));
+      moving[s] = moving[s]! - moved;
+      left -= moved;
+      freeMillicpu -= moved * shape.requestMillicpu;
+      freeMib -= moved * shape.requestMib;
+    }
+    if (commonest >= 0) {
+      headroomPods -= fitCount(shapes[commonest]!, freeMillicpu, freeMib);
+    }
+  }
+  return left === 0 && headroomPods <= 0;
+}
+
+/** The shape of which most pods run, among those a worker can hold; -1 when there is none. */
+function commonestShape(view: View): number {
+  const counts = view.shapes.map(() => 0);
+  for (const worker of view.workers) {
+    for (let s = 0; s < counts.length; s++) {
+      counts[s] = counts[s]! + worker.pods[s]!;
+    }
+  }
+  let best = -1;
+  for (let s = 0; s < counts.length; s++) {
+    if (counts[s]! > 0 && (best < 0 || counts[s]! > counts[best]!)) {
+      best = s;
+    }
+  }
+  return best;
+}

@@ -1,0 +1,106 @@
+import {
+  fleetSettings,
+  settingsSchema,
+  type FleetSettings,
+  type SettingDescriptions,
+} from '../settings.ts';
+import { nodeFleet } from './node-fleet.ts';
+import type { Policy } from './policy.ts';
+import { staticPolicy } from './static.ts';
+import { trailingMax } from './trailing-max.ts';
+
+/** Every policy, in the order in which they are shown. */
+export const POLICIES: readonly Policy[] = [
+  staticPolicy as unknown as Policy,
+  nodeFleet as unknown as Policy,
+  trailingMax as unknown as Policy,
+];
+
+/** A policy with every setting resolved: what a run, a journal header and a policy file name. */
+export interface ConfiguredPolicy {
+  readonly policy: Policy;
+  readonly settings: FleetSettings & Readonly<Record<string, number>>;
+}
+
+/** What is wrong with a policy’s name or settings, in words for whoever wrote them. */
+export interface PolicyProblem {
+  readonly setting: string | null;
+  readonly message: string;
+}
+
+export type PolicyResult =
+  | { readonly ok: true; readonly configured: ConfiguredPolicy }
+  | { readonly ok: false; readonly problems: readonly PolicyProblem[] };
+
+/** Descriptions of all settings of a policy, its own first, with the policy’s defaults for those of the fleet. */
+export function describeSettings(
+  policy: Policy,
+  overrides: Readonly<Record<string, unknown>> = {},
+): SettingDescriptions {
+  const own = settingsSchema(policy.settings).safeParse(pick(overrides, policy.settings));
+  const fleetDefaults = policy.fleetDefaults(
+    own.success ? own.data : settingsSchema(policy.settings).parse({}),
+  );
+  const described: Record<string, SettingDescriptions[string]> = { ...policy.settings };
+  for (const [key, setting] of Object.entries(fleetSettings)) {
+    described[key] = {
+      ...setting,
+      default: fleetDefaults[key as keyof FleetSettings] ?? setting.default,
+    };
+  }
+  return described;
+}
+
+/**
+ * Looks a policy up and resolves its settings. Never throws: an unknown name, an unknown key, a value out of range or
+ * bounds that contradict each other come back as problems that name the setting, the value and what was expected.
+ */
+export function configurePolicy(
+  name: string,
+  overrides: Readonly<Record<string, unknown>> = {},
+): PolicyResult {
+  const policy = POLICIES.find((candidate) => candidate.name === name);
+  if (!policy) {
+    const known = POLICIES.map((candidate) => candidate.name).join(', ');
+    return {
+      ok: false,
+      problems: [{ setting: null, message: `unknown policy "${name}": expected one of ${known}` }],
+    };
+  }
+  const described = describeSettings(policy, overrides);
+  const parsed = settingsSchema(described).safeParse(overrides);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.flatMap((issue) => {
+      if (issue.code === 'unrecognized_keys') {
+        return issue.keys.map((key) => ({
+          setting: key,
+          message: `unknown setting "${key}" of policy "${name}": expected one of ${Object.keys(described).join(', ')}`,
+        }));
+      }
+      const key = String(issue.path[0] ?? '');
+      const setting = described[key];
+      const range = setting
+        ? `a number from ${setting.min} to ${setting.max} ${setting.unit}`
+        : 'a number';
+      const grid = setting ? ` in steps of ${setting.step}` : '';
+      const value = JSON.stringify(overrides[key]);
+      return [{ setting: key, message: `${key} is ${value}: expected ${range}${grid}` }];
+    });
+    return { ok: false, problems };
+  }
+  const settings = parsed.data as ConfiguredPolicy['settings'];
+  if (settings.nodeCountMin > settings.nodeCountMax) {
+    const message = `nodeCountMin is ${settings.nodeCountMin}: expected at most nodeCountMax, ${settings.nodeCountMax}`;
+    return { ok: false, problems: [{ setting: 'nodeCountMin', message }] };
+  }
+  return { ok: true, configured: { policy, settings } };
+}
+
+function pick(
+  values: Readonly<Record<string, unknown>>,
+  keys: SettingDescriptions,
+): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([key]) => key in keys));
+}
+
+export type { Policy, PolicyInput, Proposal } from './policy.ts';

@@ -1,0 +1,142 @@
+import { verdict, type RuleVerdict } from '../explain.ts';
+import { freshValue } from '../observation.ts';
+import { numberSetting, type SettingDescriptions } from '../settings.ts';
+import { creditedMean, helpablePods, nodesLacking, trustedValue } from '../view.ts';
+import { hold, type Policy } from './policy.ts';
+
+const settings = {
+  pendingStep: numberSetting({
+    default: 2,
+    min: 1,
+    max: 100,
+    step: 1,
+    unit: 'nodes',
+    help: 'Nodes added when pods are unschedulable (CRITICAL).',
+  }),
+  cpuHighPercent: numberSetting({
+    default: 70,
+    min: 1,
+    max: 100,
+    step: 0.5,
+    unit: '%',
+    help: 'Mean worker CPU above which one more node is added (HIGH_LOAD).',
+  }),
+  cpuStep: numberSetting({
+    default: 1,
+    min: 1,
+    max: 100,
+    step: 1,
+    unit: 'nodes',
+    help: 'Nodes added when CPU is high, and before a sale.',
+  }),
+  saleLeadSeconds: numberSetting({
+    default: 900,
+    min: 0,
+    max: 86_400,
+    step: 1,
+    unit: 's',
+    help: 'How long before a sale in the calendar nodes are added ahead of it (PREDICTIVE).',
+  }),
+  cpuLowPercent: numberSetting({
+    default: 30,
+    min: 0,
+    max: 99,
+    step: 0.5,
+    unit: '%',
+    help: 'Mean worker CPU below which a node is removed, if nothing is unschedulable.',
+  }),
+} satisfies SettingDescriptions;
+
+/**
+ * The client’s five rules, in their order. The first, the cool-down, is the guard of that name with the defaults below;
+ * the other four are asked here, and the first that fires is the proposal.
+ */
+export const nodeFleet: Policy<typeof settings> = {
+  name: 'node-fleet',
+  summary:
+    'the brief’s five rules: cooldown, pending +2, CPU > 70 % +1, sale incoming +1, CPU < 30 % −1',
+  settings,
+  scales: true,
+  fleetDefaults: () => ({ cooldownAfterActionSeconds: 300, cooldownBeforeRemovalSeconds: 600 }),
+  propose({ view, fleet, cluster, settings, memory }) {
+    const maxAgeMs = settings.readingMaxAgeSeconds * 1000;
+    const rules: RuleVerdict[] = [];
+
+    const pods = helpablePods(view, cluster.template, maxAgeMs);
+    const lacking = nodesLacking(view, fleet, cluster.template, maxAgeMs);
+    if (pods === null || lacking === null) {
+      rules.push(verdict('pods-unschedulable', 'unknown', 0, 0));
+    } else if (lacking > 0) {
+      rules.push(verdict('pods-unschedulable', 'fires', pods, 0));
+      return {
+        action: 'scaleUp',
+        count: settings.pendingStep,
+        level: 'CRITICAL',
+        evidence: 'pods',
+        rules,
+        memory,
+      };
+    } else {
+      rules.push(verdict('pods-unschedulable', 'quiet', pods, 0));
+    }
+
+    const cpu = view.metrics.cpuPercent;
+    const credited =
+      freshValue(cpu, view.nowMs, maxAgeMs) === null ? null : creditedMean(cpu, view, fleet);
+    if (credited === null) {
+      rules.push(verdict('cpu-high', 'unknown', 0, settings.cpuHighPercent));
+    } else if (credited > settings.cpuHighPercent) {
+      rules.push(verdict('cpu-high', 'fires', credited, settings.cpuHighPercent));
+      return {
+        action: 'scaleUp',
+        count: settings.cpuStep,
+        level: 'HIGH_LOAD',
+        evidence: 'cpu',
+        rules,
+        memory,
+      };
+    } else {
+      rules.push(verdict('cpu-high', 'quiet', credited, settings.cpuHighPercent));
+    }
+
+    const saleInMs = nextSaleInMs(view.nowMs, cluster.calendar);
+    const leadMs = settings.saleLeadSeconds * 1000;
+    if (saleInMs <= leadMs) {
+      rules.push(verdict('sale-incoming', 'fires', saleInMs, leadMs));
+      return {
+        action: 'scaleUp',
+        count: settings.cpuStep,
+        level: 'PREDICTIVE',
+        evidence: 'calendar',
+        rules,
+        memory,
+      };
+    }
+    rules.push(
+      verdict('sale-incoming', 'quiet', Number.isFinite(saleInMs) ? saleInMs : -1, leadMs),
+    );
+
+    const low = trustedValue(cpu, view, settings);
+    if (low === null || pods === null) {
+      rules.push(verdict('cpu-low', 'unknown', 0, settings.cpuLowPercent));
+    } else if (low < settings.cpuLowPercent && pods === 0) {
+      rules.push(verdict('cpu-low', 'fires', low, settings.cpuLowPercent));
+      return { action: 'scaleDown', count: 1, level: 'LOW_LOAD', evidence: 'cpu', rules, memory };
+    } else {
+      rules.push(verdict('cpu-low', 'quiet', low, settings.cpuLowPercent));
+    }
+    return hold(rules, memory);
+  },
+};
+
+/** Time until the next sale begins; Infinity when the calendar has none ahead. A sale that runs is no longer incoming. */
+function nextSaleInMs(nowMs: number, calendar: readonly { readonly startAtMs: number }[]): number {
+  let soonest = Infinity;
+  for (const sale of calendar) {
+    const inMs = sale.startAtMs - nowMs;
+    if (inMs > 0 && inMs < soonest) {
+      soonest = inMs;
+    }
+  }
+  return soonest;
+}

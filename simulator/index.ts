@@ -1,0 +1,21 @@
+/** The simulator: a scenario’s world, the engine’s effects on it, and the score. */
+export * from './elasticity.ts';
+export * from './faults.ts';
+export * from './instants.ts';
+export * from './interpret.ts';
+export * from './prices.ts';
+export { stream, type RandomStream } from './random.ts';
+export * from './run.ts';
+export {
+  parseScenario,
+  resolveScenario,
+  defaultScenarioSettings,
+  webPodsPerNode,
+  type Scenario,
+  type ScenarioSettings,
+} from './scenario.ts';
+export * from './score.ts';
+export { Table } from './table.ts';
+export * from './trace.ts';
+export * from './unconstrained.ts';
+export { World } from './world.ts';

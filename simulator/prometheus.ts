@@ -1,0 +1,206 @@
+import type { Metrics, Reading } from '../engine/index.ts';
+import { extrapolatedRate } from './rate.ts';
+import { grown } from './scheduler.ts';
+
+/** The window of the CPU query, `rate(node_cpu_seconds_total[5m])`. */
+export const CPU_WINDOW_MS = 300_000;
+
+/**
+ * Prometheus as the engine meets it: one scrape a world step, and answers that lag and extrapolate as the real one’s do.
+ * A node’s idle counter is sampled while it is up; its samples go on counting until the window has passed them, as a dead
+ * node’s series do. Samples lie `[scrape][node]`, since a query reads two scrapes of every node.
+ *
+ * The query is `100 * (1 - sum(rate(idle)) / sum(rate(all modes)))` over workers: the bias of a window that is only partly
+ * filled cancels in the ratio.
+ */
+export class Prometheus {
+  readonly #scrapeMs: number;
+  readonly #scrapes: number;
+  readonly #coresTotal: number;
+  /** `idle[scrape % scrapes][slot]`, seconds summed over the node’s CPUs. */
+  readonly #idle: Float64Array[];
+  readonly #scrapedAtMs: Float64Array;
+  #scrape = -1;
+  /** When each slot’s counters were 0, and the first and last scrape that got it; -1 when none did. */
+  #bootedAtMs: Float64Array;
+  #first: Int32Array;
+  #last: Int32Array;
+  #tracked: number[] = [];
+
+  #memoryPercent = 0;
+  #unschedulablePods = 0;
+  #latencyP95Ms = 0;
+  #requestsPerSecond = 0;
+  #anyNode = false;
+
+  constructor(scrapeMs: number, cores: number, slots: number) {
+    this.#scrapeMs = scrapeMs;
+    this.#coresTotal = cores;
+    this.#scrapes = Math.floor(CPU_WINDOW_MS / scrapeMs) + 2;
+    this.#idle = Array.from({ length: this.#scrapes }, () => new Float64Array(slots));
+    this.#scrapedAtMs = new Float64Array(this.#scrapes);
+    this.#bootedAtMs = new Float64Array(slots);
+    this.#first = new Int32Array(slots).fill(-1);
+    this.#last = new Int32Array(slots).fill(-1);
+  }
+
+  ensureSlots(slots: number): void {
+    if (slots <= this.#first.length) {
+      return;
+    }
+    for (let s = 0; s < this.#scrapes; s++) {
+      this.#idle[s] = grown(this.#idle[s]!, slots, 0);
+    }
+    this.#bootedAtMs = grown(this.#bootedAtMs, slots, 0);
+    this.#first = grown(this.#first, slots, -1);
+    this.#last = grown(this.#last, slots, -1);
+  }
+
+  /** A node’s exporter came up; its counters count from `bootedAtMs`. */
+  track(slot: number, bootedAtMs: number): void {
+    this.#bootedAtMs[slot] = bootedAtMs;
+    this.#first[slot] = -1;
+    this.#last[slot] = -1;
+    this.#tracked.push(slot);
+    this.#tracked.sort((a, b) => a - b);
+  }
+
+  /** Whether a slot’s samples have all left the window, so that the slot may be used again. */
+  hasForgotten(slot: number): boolean {
+    return !this.#tracked.includes(slot);
+  }
+
+  /**
+   * One scrape.
+   * @param upSlots slots whose exporter answers, the first `upCount` of the array
+   * @param idleSeconds idle counters by slot
+   */
+  scrape(nowMs: number, upSlots: Int32Array, upCount: number, idleSeconds: Float64Array): void {
+    const scrape = ++this.#scrape;
+    const at = scrape % this.#scrapes;
+    const row = this.#idle[at]!;
+    this.#scrapedAtMs[at] = nowMs;
+    for (let i = 0; i < upCount; i++) {
+      const slot = upSlots[i]!;
+      row[slot] = idleSeconds[slot]!;
+      if (this.#first[slot]! < 0) {
+        this.#first[slot] = scrape;
+      }
+      this.#last[slot] = scrape;
+    }
+    this.#anyNode = upCount > 0;
+    if (scrape % this.#scrapes === 0) {
+      this.#forget(scrape);
+    }
+  }
+
+  /** Gauges, as their exporters showed them at the last scrape. */
+  setGauges(
+    memoryPercent: number,
+    unschedulablePods: number,
+    latencyP95Ms: number,
+    requestsPerSecond: number,
+  ): void {
+    this.#memoryPercent = memoryPercent;
+    this.#unschedulablePods = unschedulablePods;
+    this.#latencyP95Ms = latencyP95Ms;
+    this.#requestsPerSecond = requestsPerSecond;
+  }
+
+  #forget(scrape: number): void {
+    this.#tracked = this.#tracked.filter((slot) => {
+      const last = this.#last[slot]!;
+      return last < 0 || scrape - last < this.#scrapes;
+    });
+  }
+
+  /** All readings at `atMs`. */
+  query(atMs: number): Metrics {
+    if (this.#scrape < 0) {
+      const missing: Reading = { missing: 'empty' };
+      return {
+        cpuPercent: missing,
+        memoryPercent: missing,
+        unschedulablePods: missing,
+        apiLatencyP95Ms: missing,
+        requestsPerSecond: missing,
+      };
+    }
+    const sampledAtMs = this.#scrapedAtMs[this.#scrape % this.#scrapes]!;
+    const gauge = (value: number): Reading => ({
+      value,
+      sampledAtMs,
+      coverageRatio: 1,
+      missing: null,
+    });
+    return {
+      cpuPercent: this.cpuPercent(atMs),
+      memoryPercent: this.#anyNode ? gauge(this.#memoryPercent) : { missing: 'empty' },
+      unschedulablePods: gauge(this.#unschedulablePods),
+      apiLatencyP95Ms: gauge(this.#latencyP95Ms),
+      requestsPerSecond: gauge(this.#requestsPerSecond),
+    };
+  }
+
+  cpuPercent(atMs: number): Reading {
+    const startMs = atMs - CPU_WINDOW_MS;
+    let oldest = Math.max(0, this.#scrape - this.#scrapes + 1);
+    while (oldest <= this.#scrape && this.#scrapedAtMs[oldest % this.#scrapes]! < startMs) {
+      oldest++;
+    }
+    const newest = this.#scrape;
+    let idle = 0;
+    let all = 0;
+    let nodes = 0;
+    let samples = 0;
+    for (const slot of this.#tracked) {
+      const last = this.#last[slot]!;
+      const first = this.#first[slot]! > oldest ? this.#first[slot]! : oldest;
+      const count = last - first + 1;
+      if (this.#first[slot]! < 0 || count < 1) {
+        continue;
+      }
+      nodes++;
+      samples += count;
+      if (count < 2) {
+        continue;
+      }
+      const firstAtMs = this.#scrapedAtMs[first % this.#scrapes]!;
+      const lastAtMs = this.#scrapedAtMs[last % this.#scrapes]!;
+      const firstIdle = this.#idle[first % this.#scrapes]![slot]!;
+      const increase = this.#idle[last % this.#scrapes]![slot]! - firstIdle;
+      const firstAll = (this.#coresTotal * (firstAtMs - this.#bootedAtMs[slot]!)) / 1000;
+      const increaseAll = (this.#coresTotal * (lastAtMs - firstAtMs)) / 1000;
+      idle += extrapolatedRate(
+        startMs,
+        atMs,
+        firstAtMs,
+        lastAtMs,
+        count,
+        firstIdle,
+        increase,
+        true,
+      );
+      all += extrapolatedRate(
+        startMs,
+        atMs,
+        firstAtMs,
+        lastAtMs,
+        count,
+        firstAll,
+        increaseAll,
+        true,
+      );
+    }
+    if (all === 0) {
+      return { missing: nodes === 0 ? 'empty' : 'low-coverage' };
+    }
+    const expected = nodes * Math.floor(CPU_WINDOW_MS / this.#scrapeMs);
+    return {
+      value: 100 * (1 - idle / all),
+      sampledAtMs: this.#scrapedAtMs[newest % this.#scrapes]!,
+      coverageRatio: samples >= expected ? 1 : samples / expected,
+      missing: null,
+    };
+  }
+}

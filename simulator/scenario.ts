@@ -1,0 +1,512 @@
+/**
+ * A scenario: a trace and the world that serves it. This is the one place where a scenario's
+ * settings, their ranges and their defaults are written; scenarios/README.md lists them, and a test
+ * holds the two together.
+ */
+import { z } from 'zod';
+import {
+  formatInstant,
+  lacksZone,
+  OFFSET_MINUTES_MAX,
+  OFFSET_MINUTES_MIN,
+  parseInstantMs,
+} from './instants.ts';
+import { PRICE_BOOKS } from './prices.ts';
+import { multiply, scaleToPeak, slice, type Trace } from './trace.ts';
+
+/**
+ * What a pod of `workload.others` is to whoever wants to move it; all but `deployment` pin their
+ * node.
+ */
+export const WORKLOAD_KINDS = [
+  'deployment',
+  'statefulset',
+  'single-replica',
+  'local-data',
+  'critical-system',
+  'do-not-evict',
+] as const;
+
+const MILLICPU_MAX = 1_000_000;
+const MIB_MAX = 16_777_216;
+
+const clusterSettings = section({
+  zones: z
+    .array(name(), 'expected a list of zones')
+    .min(1, 'expected at least one zone')
+    .max(6, 'expected at most 6 zones')
+    .default(['ap-southeast-1a', 'ap-southeast-1b']),
+  nodeCountInitial: integer(1, 1000).default(2),
+  // A t3.medium; what K3s and its DaemonSets leave of it.
+  worker: section({
+    millicpu: integer(100, MILLICPU_MAX).default(2000),
+    mib: integer(128, MIB_MAX).default(4096),
+    allocatableMillicpu: integer(1, MILLICPU_MAX).default(1930),
+    allocatableMib: integer(1, MIB_MAX).default(3300),
+  }).prefault({}),
+  systemMillicpu: integer(0, MILLICPU_MAX).default(70),
+  systemMib: integer(0, MIB_MAX).default(700),
+});
+
+const webSettings = section({
+  requestMillicpu: integer(1, MILLICPU_MAX).default(250),
+  requestMib: integer(1, MIB_MAX).default(400),
+  workingSetMib: integer(1, MIB_MAX).default(300),
+  terminationGraceSeconds: number(0, 3600).default(30),
+  maxUnavailablePercent: number(0, 100).default(25),
+  hpa: section({
+    targetUtilizationPercent: number(1, 300).default(70),
+    replicasMin: integer(1, 10_000).default(4),
+    tolerancePercent: number(0, 100).default(10),
+    metricsLagSeconds: number(0, 600).default(45),
+    scaleDownWindowSeconds: number(0, 3600).default(300),
+  }).prefault({}),
+});
+
+const otherWorkloadSettings = section({
+  name: name(),
+  kind: choice(WORKLOAD_KINDS).default('deployment'),
+  replicas: integer(1, 10_000).default(1),
+  requestMillicpu: integer(0, MILLICPU_MAX),
+  requestMib: integer(0, MIB_MAX),
+  usageMillicpu: integer(0, MILLICPU_MAX),
+  workingSetMib: integer(0, MIB_MAX),
+  zone: name().nullable().default(null),
+  maxUnavailablePercent: number(0, 100).default(25),
+});
+
+const PEAK_NODES = 'expected null (the trace as it is) or a number above 0 and up to 1000';
+
+const workloadSettings = section({
+  peakNodes: z.number(PEAK_NODES).gt(0, PEAK_NODES).max(1000, PEAK_NODES).nullable().default(null),
+  trafficFactor: number(0.001, 1000).default(1),
+  cpuMsPerRequest: number(0.001, 600_000).default(12),
+  timeoutSeconds: number(0.1, 3600).default(10),
+  web: webSettings.prefault({}),
+  others: z.array(otherWorkloadSettings, 'expected a list of workloads').default([]),
+});
+
+const startupSettings = section({
+  medianSeconds: number(1, 3600).default(75),
+  p95Seconds: number(1, 7200).default(120),
+  neverJoinsPercent: number(0, 100).default(1.5),
+  imagePullSecondsMin: number(0, 3600).default(5),
+  imagePullSecondsMax: number(0, 3600).default(20),
+});
+
+const calendarSettings = section({
+  name: sentence(),
+  startAt: instant(),
+  endAt: instant(),
+});
+
+const scenarioSettings = section({
+  version: z.literal(1, 'expected 1, the version of this format'),
+  name: sentence().optional(),
+  description: z.string('expected text').default(''),
+  trace: sentence().optional(),
+  cluster: clusterSettings.prefault({}),
+  workload: workloadSettings.prefault({}),
+  startup: startupSettings.prefault({}),
+  calendar: z.array(calendarSettings, 'expected a list of sales').default([]),
+  timeZoneOffsetMinutes: integer(OFFSET_MINUTES_MIN, OFFSET_MINUTES_MAX).default(360),
+  prices: choice(PRICE_BOOKS.map((book) => book.name)).default('techflow'),
+  worldStepSeconds: integer(1, 60).default(15),
+  cycleSeconds: integer(15, 3600).default(120),
+  policies: z
+    .record(
+      z.string(),
+      z.record(z.string(), z.unknown(), 'expected a mapping of settings'),
+      'expected a mapping from policy names to their settings',
+    )
+    .default({}),
+}).superRefine((settings, context) => {
+  for (const { path, expected } of contradictions(settings)) {
+    context.addIssue({ code: 'custom', path, message: `expected ${expected}` });
+  }
+});
+
+/**
+ * A scenario's settings with every default filled in; instants are still text and the trace a
+ * file's name.
+ */
+export type ScenarioSettings = z.output<typeof scenarioSettings>;
+export type ClusterSettings = ScenarioSettings['cluster'];
+export type WorkloadSettings = ScenarioSettings['workload'];
+export type WebSettings = WorkloadSettings['web'];
+export type OtherWorkloadSettings = WorkloadSettings['others'][number];
+export type StartupSettings = ScenarioSettings['startup'];
+
+/** A sale, from startAtMs up to endAtMs. */
+export interface CalendarEntry {
+  readonly name: string;
+  readonly startAtMs: number;
+  readonly endAtMs: number;
+}
+
+/**
+ * All that a run needs to know of its world. The trace is scaled and cut already; the calendar is
+ * sorted by its starts.
+ */
+export interface Scenario {
+  readonly name: string;
+  readonly description: string;
+  readonly trace: Trace;
+  readonly calendar: readonly CalendarEntry[];
+  readonly cluster: ClusterSettings;
+  readonly workload: WorkloadSettings;
+  readonly startup: StartupSettings;
+  readonly timeZoneOffsetMinutes: number;
+  /** The name of a price book. */
+  readonly prices: string;
+  readonly worldStepSeconds: number;
+  readonly cycleSeconds: number;
+  /** Settings by policy name, for that policy to validate. */
+  readonly policies: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+/**
+ * One thing wrong with a scenario: where in the mapping, and a sentence with what was found and
+ * what was expected.
+ */
+export interface ScenarioIssue {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+export type ScenarioResult =
+  | { readonly settings: ScenarioSettings; readonly issues: null }
+  | { readonly settings: null; readonly issues: readonly ScenarioIssue[] };
+
+/** The settings in a parsed YAML or JSON value, or everything that is wrong with it. */
+export function parseScenario(raw: unknown): ScenarioResult {
+  const result = scenarioSettings.safeParse(raw);
+  if (result.success) {
+    return { settings: result.data, issues: null };
+  }
+  const issues = result.error.issues.map((issue): ScenarioIssue => {
+    const path = issue.path.map((key) => (typeof key === 'number' ? key : String(key)));
+    if (issue.code === 'unrecognized_keys') {
+      return { path: [...path, issue.keys[0]], message: issue.message };
+    }
+    const where = path.length === 0 ? 'the scenario' : path.join('.');
+    return { path, message: `${where}: found ${shown(valueAt(raw, path))}, ${issue.message}` };
+  });
+  return { settings: null, issues };
+}
+
+/** The settings of a trace that stands alone: nothing but defaults. */
+export function defaultScenarioSettings(): ScenarioSettings {
+  return scenarioSettings.parse({ version: 1 });
+}
+
+/** The part of a trace to run; null leaves an end open. */
+export interface TraceWindow {
+  readonly fromMs: number | null;
+  readonly toMs: number | null;
+}
+
+/**
+ * The scenario of these settings and this trace, with warnings about what is allowed but hardly
+ * meant. The trace is scaled to `peakNodes` as a whole, then multiplied by `trafficFactor`, then
+ * cut to the window. TraceError when one of these cannot be done.
+ */
+export function resolveScenario(
+  settings: ScenarioSettings,
+  trace: Trace,
+  window: TraceWindow = { fromMs: null, toMs: null },
+): { scenario: Scenario; warnings: string[] } {
+  const { cluster, workload } = settings;
+  let traffic = trace;
+  if (workload.peakNodes !== null) {
+    const peak = requestsPerSecondForNodes(workload.peakNodes, workload, cluster);
+    traffic = scaleToPeak(traffic, peak);
+  }
+  if (workload.trafficFactor !== 1) {
+    traffic = multiply(traffic, workload.trafficFactor);
+  }
+  if (window.fromMs !== null || window.toMs !== null) {
+    traffic = slice(traffic, window.fromMs ?? traffic.startAtMs, window.toMs ?? traffic.endAtMs);
+  }
+  const scenario: Scenario = {
+    name: settings.name ?? trace.name,
+    description: settings.description,
+    trace: traffic,
+    calendar: settings.calendar
+      .map(({ name, startAt, endAt }) => ({
+        name,
+        startAtMs: checkedInstantMs(startAt),
+        endAtMs: checkedInstantMs(endAt),
+      }))
+      .sort((a, b) => a.startAtMs - b.startAtMs || a.endAtMs - b.endAtMs),
+    cluster,
+    workload,
+    startup: settings.startup,
+    timeZoneOffsetMinutes: settings.timeZoneOffsetMinutes,
+    prices: settings.prices,
+    worldStepSeconds: settings.worldStepSeconds,
+    cycleSeconds: settings.cycleSeconds,
+    policies: settings.policies,
+  };
+  return { scenario, warnings: oddities(scenario) };
+}
+
+/**
+ * How many web pods a worker holds by their requests: 7 with the defaults, of which CPU is the
+ * bound (1930 m ÷ 250 m).
+ */
+export function webPodsPerNode(workload: WorkloadSettings, cluster: ClusterSettings): number {
+  return Math.min(
+    Math.floor(cluster.worker.allocatableMillicpu / workload.web.requestMillicpu),
+    Math.floor(cluster.worker.allocatableMib / workload.web.requestMib),
+  );
+}
+
+/**
+ * The rate at which the HPA wants exactly as many web pods as fill `nodes` nodes: a request of 12
+ * CPU-ms at 1 request/s is 12 m, and each pod carries its target share of its request. With the
+ * defaults 102.08 requests/s a node (7 × 250 m × 0.70 ÷ 12 ms).
+ */
+export function requestsPerSecondForNodes(
+  nodes: number,
+  workload: WorkloadSettings,
+  cluster: ClusterSettings,
+): number {
+  const { requestMillicpu, hpa } = workload.web;
+  const millicpuPerPod = (requestMillicpu * hpa.targetUtilizationPercent) / 100;
+  return (nodes * webPodsPerNode(workload, cluster) * millicpuPerPod) / workload.cpuMsPerRequest;
+}
+
+/** Settings that are each in range but exclude one another. */
+function* contradictions(
+  settings: ScenarioSettings,
+): Generator<{ path: (string | number)[]; expected: string }> {
+  const { cluster, workload, startup } = settings;
+  const { worker, zones } = cluster;
+  for (const [at, zone] of zones.entries()) {
+    if (zones.indexOf(zone) < at) {
+      yield { path: ['cluster', 'zones', at], expected: 'each zone once' };
+    }
+  }
+  for (const [allocatable, capacity] of [
+    ['allocatableMillicpu', 'millicpu'],
+    ['allocatableMib', 'mib'],
+  ] as const) {
+    if (worker[allocatable] > worker[capacity]) {
+      const expected = `at most the worker's ${capacity}, ${String(worker[capacity])}`;
+      yield { path: ['cluster', 'worker', allocatable], expected };
+    }
+  }
+  for (const [system, capacity] of [
+    ['systemMillicpu', 'millicpu'],
+    ['systemMib', 'mib'],
+  ] as const) {
+    if (cluster[system] > worker[capacity]) {
+      const expected = `at most the worker's ${capacity}, ${String(worker[capacity])}`;
+      yield { path: ['cluster', system], expected };
+    }
+  }
+  for (const [request, allocatable] of [
+    ['requestMillicpu', 'allocatableMillicpu'],
+    ['requestMib', 'allocatableMib'],
+  ] as const) {
+    if (workload.web[request] > worker[allocatable]) {
+      const expected = `at most cluster.worker.${allocatable}, ${String(worker[allocatable])}, or no web pod fits on a worker`;
+      yield { path: ['workload', 'web', request], expected };
+    }
+  }
+  const names = ['web', ...workload.others.map((other) => other.name)];
+  for (const [at, other] of workload.others.entries()) {
+    const path = ['workload', 'others', at];
+    if (names.indexOf(other.name) <= at) {
+      yield { path: [...path, 'name'], expected: 'a name of its own ("web" is taken)' };
+    }
+    if (other.kind === 'single-replica' && other.replicas !== 1) {
+      yield { path: [...path, 'replicas'], expected: '1, since its kind is single-replica' };
+    }
+    if (other.zone !== null && !zones.includes(other.zone)) {
+      yield {
+        path: [...path, 'zone'],
+        expected: `null or one of cluster.zones: ${zones.join(', ')}`,
+      };
+    }
+  }
+  if (startup.p95Seconds < startup.medianSeconds) {
+    const expected = `at least startup.medianSeconds, ${String(startup.medianSeconds)}`;
+    yield { path: ['startup', 'p95Seconds'], expected };
+  }
+  if (startup.imagePullSecondsMax < startup.imagePullSecondsMin) {
+    const expected = `at least startup.imagePullSecondsMin, ${String(startup.imagePullSecondsMin)}`;
+    yield { path: ['startup', 'imagePullSecondsMax'], expected };
+  }
+  for (const [at, sale] of settings.calendar.entries()) {
+    if (checkedInstantMs(sale.endAt) <= checkedInstantMs(sale.startAt)) {
+      yield {
+        path: ['calendar', at, 'endAt'],
+        expected: `an instant after its start, ${sale.startAt}`,
+      };
+    }
+  }
+  if (settings.cycleSeconds % settings.worldStepSeconds !== 0) {
+    const expected = `a whole multiple of worldStepSeconds, ${String(settings.worldStepSeconds)}`;
+    yield { path: ['cycleSeconds'], expected };
+  }
+}
+
+/** What is possible but hardly meant. */
+function oddities(scenario: Scenario): string[] {
+  const { cluster, workload, trace, timeZoneOffsetMinutes } = scenario;
+  const warnings: string[] = [];
+  const podsInitial = cluster.nodeCountInitial * webPodsPerNode(workload, cluster);
+  const { replicasMin } = workload.web.hpa;
+  if (podsInitial < replicasMin) {
+    warnings.push(
+      `cluster.nodeCountInitial: ${String(cluster.nodeCountInitial)} nodes hold ${String(podsInitial)} web pods, but ` +
+        `workload.web.hpa.replicasMin is ${String(replicasMin)}, so the run begins with pods pending`,
+    );
+  }
+  for (const other of workload.others) {
+    if (
+      other.requestMillicpu > cluster.worker.allocatableMillicpu ||
+      other.requestMib > cluster.worker.allocatableMib
+    ) {
+      warnings.push(
+        `workload.others: a pod of "${other.name}" requests ${String(other.requestMillicpu)} m and ${String(other.requestMib)} MiB, ` +
+          `more than any worker has, so it stays pending for the whole run`,
+      );
+    }
+  }
+  for (const sale of scenario.calendar) {
+    if (sale.endAtMs <= trace.startAtMs || sale.startAtMs >= trace.endAtMs) {
+      const [start, traceStart, traceEnd] = [sale.startAtMs, trace.startAtMs, trace.endAtMs].map(
+        (atMs) => formatInstant(atMs, timeZoneOffsetMinutes),
+      );
+      warnings.push(
+        `calendar: the sale "${sale.name}" (${start}) is outside the traffic, which runs from ${traceStart} to ${traceEnd}`,
+      );
+    }
+  }
+  return warnings;
+}
+
+/** A mapping whose unknown keys are errors that name the nearest known one. */
+function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  const known = Object.keys(shape);
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys'
+        ? issue.keys.map((key) => unknownKey(key, known)).join('; ')
+        : 'expected a mapping of settings',
+  });
+}
+
+function number(min: number, max: number) {
+  const message = `expected a number from ${String(min)} to ${String(max)}`;
+  return z.number(message).min(min, message).max(max, message);
+}
+
+function integer(min: number, max: number) {
+  const message = `expected a whole number from ${String(min)} to ${String(max)}`;
+  return z.int(message).min(min, message).max(max, message);
+}
+
+function name() {
+  const message = 'expected a name of lower-case letters, digits and dashes';
+  return z.string(message).regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, message);
+}
+
+function sentence() {
+  const message = 'expected text of 1 to 200 characters';
+  return z.string(message).min(1, message).max(200, message);
+}
+
+function choice<const Names extends readonly string[]>(names: Names) {
+  return z.enum(names, `expected one of ${names.join(', ')}`);
+}
+
+function instant() {
+  const message = 'expected an ISO-8601 instant with its zone, like 2026-11-27T20:00:00+06:00';
+  return z.string(message).superRefine((text, context) => {
+    if (parseInstantMs(text) !== null) {
+      return;
+    }
+    const missing = 'expected its zone as well, like 2026-11-27T20:00:00+06:00 or …Z';
+    context.addIssue({ code: 'custom', message: lacksZone(text) ? missing : message });
+  });
+}
+
+/** The instant of text that the schema has let through. */
+function checkedInstantMs(text: string): number {
+  const atMs = parseInstantMs(text);
+  if (atMs === null) {
+    throw new RangeError(
+      `"${text}" is not an instant; these settings were not made by parseScenario.`,
+    );
+  }
+  return atMs;
+}
+
+function unknownKey(written: string, known: readonly string[]): string {
+  const key = written.slice(0, 60);
+  const nearest = nearestName(key, known);
+  const advice =
+    nearest === null ? `expected one of ${known.join(', ')}` : `did you mean "${nearest}"?`;
+  return `unknown setting "${key}", ${advice}`;
+}
+
+/**
+ * The known name with the fewest edits from `name`, or null if all need more than a third of its
+ * length and more than two.
+ */
+function nearestName(name: string, known: readonly string[]): string | null {
+  let nearest: string | null = null;
+  let fewest = Math.max(2, Math.floor(name.length / 3)) + 1;
+  for (const candidate of known) {
+    const edits = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (edits < fewest) {
+      nearest = candidate;
+      fewest = edits;
+    }
+  }
+  return nearest;
+}
+
+/** Levenshtein's distance. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, row[j] + 1, next[j - 1] + 1));
+    }
+    row = next;
+  }
+  return row[b.length];
+}
+
+function valueAt(raw: unknown, path: readonly (string | number)[]): unknown {
+  let value = raw;
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null) {
+      return undefined;
+    }
+    value = (value as Record<string | number, unknown>)[key];
+  }
+  return value;
+}
+
+/** A value as an error message shows it. */
+function shown(value: unknown): string {
+  if (value === undefined || value === null) {
+    return 'nothing';
+  }
+  if (Array.isArray(value)) {
+    return 'a list';
+  }
+  if (typeof value === 'object') {
+    return 'a mapping';
+  }
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}

@@ -1,0 +1,76 @@
+import type {
+  AnswerOf,
+  DecodedState,
+  EffectOf,
+  FleetState,
+  Inbox,
+  LockItem,
+} from '../engine/index.ts';
+
+const FREE: LockItem = { owner: null, epoch: 0, lockExpiryAtMs: 0, holderDeadlineAtMs: 0 };
+const EMPTY_INBOX: Inbox = { doomed: [], kickedAtMs: null };
+const ABSENT: DecodedState = { kind: 'absent' };
+
+/**
+ * The DynamoDB table: one item with lock and state, one inbox item. Each write is conditional and atomic, as UpdateItem is.
+ */
+export class Table {
+  lock: LockItem = FREE;
+  stored: DecodedState = ABSENT;
+  inbox: Inbox = EMPTY_INBOX;
+
+  acquireLock(request: EffectOf<'acquireLock'>): AnswerOf<'acquireLock'> {
+    const { lock } = this;
+    const free =
+      lock.owner === null ||
+      lock.lockExpiryAtMs < request.nowMs ||
+      lock.holderDeadlineAtMs < request.nowMs;
+    if (!free || lock.epoch >= request.epoch) {
+      return { ok: false, certainty: 'refused', reason: 'held' };
+    }
+    const { owner, epoch, lockExpiryAtMs, holderDeadlineAtMs } = request;
+    this.lock = { owner, epoch, lockExpiryAtMs, holderDeadlineAtMs };
+    return { ok: true, stored: this.stored };
+  }
+
+  commitState(request: EffectOf<'commitState'>): AnswerOf<'commitState'> {
+    if (!this.#isHeldBy(request.owner, request.epoch)) {
+      return { ok: false, certainty: 'refused', reason: 'lock-lost' };
+    }
+    this.#setState(request.state);
+    if (request.nextEpoch !== request.epoch) {
+      this.lock = { ...this.lock, epoch: request.nextEpoch };
+    }
+    return { ok: true };
+  }
+
+  releaseLock(request: EffectOf<'releaseLock'>): AnswerOf<'releaseLock'> {
+    if (!this.#isHeldBy(request.owner, request.epoch)) {
+      return { ok: false, certainty: 'refused', reason: 'lock-lost' };
+    }
+    this.lock = { owner: null, epoch: request.epoch, lockExpiryAtMs: 0, holderDeadlineAtMs: 0 };
+    return { ok: true };
+  }
+
+  clearInbox(instanceIds: readonly string[], kickedAtMs: number | null): void {
+    const doomed = this.inbox.doomed.filter((mark) => !instanceIds.includes(mark.instanceId));
+    this.inbox = {
+      doomed,
+      kickedAtMs: this.inbox.kickedAtMs === kickedAtMs ? null : this.inbox.kickedAtMs,
+    };
+  }
+
+  /** Loses the item with lock and state, as an operator’s mistake would. */
+  lose(): void {
+    this.lock = FREE;
+    this.stored = ABSENT;
+  }
+
+  #setState(state: FleetState): void {
+    this.stored = { kind: 'known', state };
+  }
+
+  #isHeldBy(owner: string, epoch: number): boolean {
+    return this.lock.owner === owner && this.lock.epoch === epoch;
+  }
+}

@@ -1,0 +1,16 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+import { engineDigest } from './adapters/cli/engine-digest.mjs';
+
+const root = fileURLToPath(new URL('.', import.meta.url));
+
+export default defineConfig({
+  define: { NODE_FLEET_ENGINE_DIGEST: JSON.stringify(engineDigest(root)) },
+  test: {
+    include: ['test/**/*.test.ts'],
+    setupFiles: ['test/setup.ts'],
+    pool: 'threads',
+    testTimeout: 60_000,
+    globals: false,
+  },
+});
