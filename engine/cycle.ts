@@ -131,7 +131,7 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
   act.state = recallState(lock.stored, act, instances.ok ? instances.instances : []);
   const stateBefore = act.state;
 
-  if (input.mode === 'act') {
+  if (input.mode === 'act' && act.state.launches.length > 0) {
     yield* repeatUnansweredLaunches(act);
   }
   let confirmedGone: readonly string[] = [];
@@ -464,7 +464,9 @@ function mayMutate(act: Act): boolean {
 
 /** Launches first, since pods wait for them; then what clears the way, drains, and last what cannot be undone. */
 function* carryOut(act: Act, seen: Seen, reconciled: Reconciled, desired: number): Process<void> {
-  yield* sendNewLaunches(act, reconciled.view);
+  if (act.state.launches.length > 0) {
+    yield* sendNewLaunches(act, reconciled.view);
+  }
   for (const nodeName of reconciled.strayTaints) {
     if (!mayMutate(act)) {
       return;
@@ -485,18 +487,19 @@ function* carryOut(act: Act, seen: Seen, reconciled: Reconciled, desired: number
       act.events.push({ code: 'effect-failed', subject: 'deleteNode', value: 0 });
     }
   }
-  const ready = countFleet(reconciled.view).ready;
   for (const drain of act.state.drains) {
     if (drain.stage === 'terminating') {
       continue;
     }
     // A hint is not a notice: its replacement comes first (S23).
-    if (drain.reason === 'rebalance' && ready < desired) {
+    if (drain.reason === 'rebalance' && countFleet(reconciled.view).ready < desired) {
       continue;
     }
     yield* advanceDrain(act, seen, drain);
   }
-  yield* terminateCommitted(act);
+  if (act.state.drains.length > 0) {
+    yield* terminateCommitted(act);
+  }
   yield* commit(act);
   if (
     reconciled.settledMarks.length > 0 ||
@@ -582,7 +585,7 @@ function* sendAttempt(act: Act, intent: LaunchIntent, each: LaunchAttempt): Proc
       'launched',
       answer.instanceIds.length,
     );
-    act.state = withLaunched(act.state, answer.instanceIds, act.nowMs);
+    act.state = withLaunched(act.state, answer.instanceIds, each, act.nowMs);
     const short = answer.instanceIds.length < each.count;
     act.state = short ? withPoolRefused(act.state, each, act.nowMs) : withPoolOpen(act.state, each);
   } else if (answer.certainty === 'refused') {
@@ -626,6 +629,7 @@ function withAnswer(
 function withLaunched(
   state: FleetState,
   instanceIds: readonly string[],
+  { zone, market }: Omit<PoolShare, 'count'>,
   nowMs: number,
 ): FleetState {
   const fresh = instanceIds.filter((id) => !state.known.includes(id));
@@ -635,7 +639,7 @@ function withLaunched(
   const known = [...state.known, ...fresh].sort(byText);
   const absent = [
     ...state.absent,
-    ...fresh.map((instanceId) => ({ instanceId, sinceMs: nowMs, seen: false })),
+    ...fresh.map((instanceId) => ({ instanceId, sinceMs: nowMs, seen: false, zone, market })),
   ];
   return { ...state, known, absent: absent.sort((a, b) => byText(a.instanceId, b.instanceId)) };
 }

@@ -144,8 +144,6 @@ export type EffectKind = keyof EffectTypes;
 export type EffectOf<K extends EffectKind> = { readonly kind: K } & Readonly<
   EffectTypes[K]['request']
 >;
-/** What a port answers to an effect; the interpreter adds when. */
-export type AnswerOf<K extends EffectKind> = EffectTypes[K]['result'];
 /** One effect that touches the world. */
 export type Effect = { [K in EffectKind]: EffectOf<K> }[EffectKind];
 /** Every result says when the world had done with it: the driver owns the clock. */

@@ -71,15 +71,12 @@ export function absencesToConfirm(
   instances: readonly Instance[] | null,
   nowMs: number,
 ): string[] {
-  if (instances === null || state.absent.length === 0) {
+  const overdue = state.absent.filter((absence) => nowMs - absence.sinceMs >= ABSENCE_CONFIRM_MS);
+  if (instances === null || overdue.length === 0) {
     return [];
   }
   const listed = new Set(instances.map((instance) => instance.id));
-  return state.absent
-    .filter(
-      (absence) => nowMs - absence.sinceMs >= ABSENCE_CONFIRM_MS && !listed.has(absence.instanceId),
-    )
-    .map((absence) => absence.instanceId);
+  return overdue.map((absence) => absence.instanceId).filter((id) => !listed.has(id));
 }
 
 /**
@@ -242,7 +239,7 @@ function callRoll(seen: Seen, state: FleetState, events: CycleEvent[]): Roll {
     if (noted === undefined) {
       changed = true;
     }
-    absent.push(noted ?? { instanceId, sinceMs: nowMs, seen: true });
+    absent.push(noted ?? vanishedAt(instanceId, nowMs));
   };
   for (const instance of instances) {
     while (k < state.known.length && state.known[k]! < instance.id) {
@@ -272,6 +269,11 @@ function callRoll(seen: Seen, state: FleetState, events: CycleEvent[]): Roll {
     return { state, contradicted: vanished * 2 > seenBefore };
   }
   return { state: { ...state, known, absent }, contradicted: vanished * 2 > seenBefore };
+}
+
+/** Where it was is not remembered: it counts for no zone, and not toward the on-demand floor. */
+function vanishedAt(instanceId: string, sinceMs: number): Absence {
+  return { instanceId, sinceMs, seen: true, zone: '', market: 'spot' };
 }
 
 function isJustAsKnown(instances: readonly Instance[], state: FleetState): boolean {
@@ -569,7 +571,7 @@ function buildWorkers(
     return workers;
   }
   const noPods: readonly number[] = seen.pods === null ? [] : zeros(seen.pods.shapes.length);
-  const marks = seen.inbox?.doomed ?? [];
+  const leaving = leavingPhases(state, seen.inbox?.doomed ?? NONE);
   let absent = 0;
   for (let i = 0; i < instances.length; i++) {
     const instance = instances[i]!;
@@ -580,7 +582,9 @@ function buildWorkers(
       continue;
     }
     const node = joined.nodeOf[i]!;
-    const phase = undone.has(instance.id) ? 'joining' : phaseOf(instance, node, state, marks);
+    // A drain just undone: its node takes pods again as soon as the taint is off.
+    const returning = undone.size > 0 && undone.has(instance.id);
+    const phase = returning ? 'joining' : (leaving?.get(instance.id) ?? stayingPhase(node));
     workers.push({
       id: instance.id,
       zone: instance.zone,
@@ -607,8 +611,8 @@ function zeros(length: number): number[] {
 function absentWorker(absence: Absence, noPods: readonly number[]): Worker {
   return {
     id: absence.instanceId,
-    zone: '',
-    market: 'on-demand',
+    zone: absence.zone,
+    market: absence.market,
     phase: 'absent',
     launchedAtMs: absence.sinceMs,
     readySinceMs: 0,
@@ -619,30 +623,31 @@ function absentWorker(absence: Absence, noPods: readonly number[]): Worker {
   };
 }
 
-function phaseOf(
-  instance: Instance,
-  node: KubeNode | null,
+/** Phases of those that have a drain or a doomed mark, by id; null when none has. */
+function leavingPhases(
   state: FleetState,
   marks: readonly DoomedMark[],
-): Phase {
-  for (const drain of state.drains) {
-    if (drain.instanceId !== instance.id) {
-      continue;
-    }
-    if (drain.reason !== 'scale-down') {
-      return 'doomed';
-    }
-    return drain.stage === 'terminating'
-      ? 'terminating'
-      : drain.stage === 'evicting'
-        ? 'draining'
-        : 'tainted';
+): ReadonlyMap<string, Phase> | null {
+  if (state.drains.length === 0 && marks.length === 0) {
+    return null;
   }
+  const phases = new Map<string, Phase>();
   for (const mark of marks) {
-    if (mark.instanceId === instance.id) {
-      return 'doomed';
+    phases.set(mark.instanceId, 'doomed');
+  }
+  for (const { instanceId, reason, stage } of state.drains) {
+    if (reason !== 'scale-down') {
+      phases.set(instanceId, 'doomed');
+    } else if (stage === 'terminating') {
+      phases.set(instanceId, 'terminating');
+    } else {
+      phases.set(instanceId, stage === 'evicting' ? 'draining' : 'tainted');
     }
   }
+  return phases;
+}
+
+function stayingPhase(node: KubeNode | null): Phase {
   if (node === null) {
     return 'booting';
   }

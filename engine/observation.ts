@@ -55,6 +55,9 @@ export function quantizeReading(reading: Reading): Reading {
   }
   const value = Math.round(reading.value * 1000) / 1000;
   const coverageRatio = Math.round(reading.coverageRatio * 1000) / 1000;
+  if (value === reading.value && coverageRatio === reading.coverageRatio) {
+    return reading;
+  }
   return { value, sampledAtMs: reading.sampledAtMs, coverageRatio, missing: null };
 }
 

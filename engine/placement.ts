@@ -135,6 +135,16 @@ export function chooseVictims(
   const candidates = view.workers
     .filter((worker) => mayBeRemoved(worker, view))
     .sort(byLeastDisruption);
+  if (candidates.length === 0) {
+    return [];
+  }
+  // What stays free for the commonest shape if only its own pods move: an upper bound on the headroom that costs one
+  // look at each node, so that a full fleet is not tried node against node.
+  const headroom = headroomOf(view, cluster, settings.removalHeadroomPercent);
+  let free = 0;
+  for (const worker of view.workers) {
+    free += freeFor(headroom, worker, view);
+  }
   for (const worker of candidates) {
     if (chosen.length >= count) {
       break;
@@ -145,10 +155,13 @@ export function chooseVictims(
     if (!keepsZonesEven(tally.byZone, cluster.zones.indexOf(worker.zone))) {
       continue;
     }
-    if (!podsFitElsewhere(worker, chosen, view, cluster, settings.removalHeadroomPercent)) {
+    const itsOwn = headroom.shape < 0 ? 0 : worker.pods[headroom.shape]!;
+    const freeWithout = free - freeFor(headroom, worker, view) - itsOwn;
+    if (freeWithout < headroom.pods || !fitsElsewhere(worker, chosen, view, cluster, headroom)) {
       continue;
     }
     chosen.push(worker);
+    free = freeWithout;
     tally.byMarket[worker.market]--;
     const zone = cluster.zones.indexOf(worker.zone);
     if (zone >= 0) {
@@ -218,13 +231,47 @@ export function podsFitElsewhere(
   cluster: Cluster,
   headroomPercent: number,
 ): boolean {
+  return fitsElsewhere(victim, chosen, view, cluster, headroomOf(view, cluster, headroomPercent));
+}
+
+/** Room to be kept free: so many pods of one shape, the commonest; -1 when no pod runs. */
+interface Headroom {
+  readonly shape: number;
+  readonly pods: number;
+}
+
+function headroomOf(view: View, cluster: Cluster, percent: number): Headroom {
+  const shape = commonestShape(view);
+  const perNode = shape < 0 ? 0 : podsPerNode(view.shapes[shape]!, cluster.template);
+  return { shape, pods: Math.ceil((perNode * percent) / 100) };
+}
+
+/** How many pods of the headroom’s shape a worker could still take. */
+function freeFor(headroom: Headroom, host: Worker, view: View): number {
+  if (headroom.shape < 0 || host.phase !== 'ready' || host.cordoned) {
+    return 0;
+  }
+  let freeMillicpu = host.allocatableMillicpu;
+  let freeMib = host.allocatableMib;
+  for (let s = 0; s < view.shapes.length; s++) {
+    freeMillicpu -= host.pods[s]! * view.shapes[s]!.requestMillicpu;
+    freeMib -= host.pods[s]! * view.shapes[s]!.requestMib;
+  }
+  return fitCount(view.shapes[headroom.shape]!, freeMillicpu, freeMib);
+}
+
+function fitsElsewhere(
+  victim: Worker,
+  chosen: readonly Worker[],
+  view: View,
+  cluster: Cluster,
+  headroom: Headroom,
+): boolean {
   const shapes = view.shapes;
   const moving = shapes.map(
     (_, s) => victim.pods[s]! + chosen.reduce((sum, worker) => sum + worker.pods[s]!, 0),
   );
-  const commonest = commonestShape(view);
-  const perNode = commonest < 0 ? 0 : podsPerNode(shapes[commonest]!, cluster.template);
-  let headroomPods = Math.ceil((perNode * headroomPercent) / 100);
+  let headroomPods = headroom.pods;
   const order = shapes.map((_, s) => s).filter((s) => moving[s]! > 0);
   order.sort((a, b) => bySizeDescending(shapes[a]!, shapes[b]!, cluster.template) || a - b);
   let left = order.reduce((sum, s) => sum + moving[s]!, 0);
@@ -255,8 +302,8 @@ export function podsFitElsewhere(
       freeMillicpu -= moved * shape.requestMillicpu;
       freeMib -= moved * shape.requestMib;
     }
-    if (commonest >= 0) {
-      headroomPods -= fitCount(shapes[commonest]!, freeMillicpu, freeMib);
+    if (headroom.shape >= 0) {
+      headroomPods -= fitCount(shapes[headroom.shape]!, freeMillicpu, freeMib);
     }
   }
   return left === 0 && headroomPods <= 0;

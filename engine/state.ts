@@ -74,6 +74,9 @@ export interface Absence {
   readonly instanceId: string;
   readonly sinceMs: number;
   readonly seen: boolean;
+  /** Where it was launched; '' when that is not known. */
+  readonly zone: string;
+  readonly market: Market;
 }
 
 export interface FleetState {
@@ -171,7 +174,15 @@ const stateSchema = z.object({
   lastScaleDownAtMs: instant.nullable(),
   recoveryUntilMs: instant,
   known: z.array(z.string()),
-  absent: z.array(z.object({ instanceId: z.string(), sinceMs: instant, seen: z.boolean() })),
+  absent: z.array(
+    z.object({
+      instanceId: z.string(),
+      sinceMs: instant,
+      seen: z.boolean(),
+      zone: z.string(),
+      market,
+    }),
+  ),
   launches,
   drains,
   poolBackoffs: z.array(

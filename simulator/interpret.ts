@@ -77,13 +77,13 @@ export class Interpreter {
     const completedAtMs = this.nowMs;
     switch (effect.kind) {
       case 'acquireLock':
-        return { ...table.acquireLock(effect), completedAtMs };
+        return table.acquireLock(effect, completedAtMs);
       case 'readLock':
         return { ok: true, lock: table.lock, stored: table.stored, completedAtMs };
       case 'commitState':
-        return { ...table.commitState(effect), completedAtMs };
+        return table.commitState(effect, completedAtMs);
       case 'releaseLock':
-        return { ...table.releaseLock(effect), completedAtMs };
+        return table.releaseLock(effect, completedAtMs);
       case 'readInbox':
         return { ok: true, inbox: table.inbox, completedAtMs };
       case 'clearInbox':

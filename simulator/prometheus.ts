@@ -61,8 +61,11 @@ export class Prometheus {
     this.#bootedAtMs[slot] = bootedAtMs;
     this.#first[slot] = -1;
     this.#last[slot] = -1;
-    this.#tracked.push(slot);
-    this.#tracked.sort((a, b) => a - b);
+    let at = this.#tracked.length;
+    while (at > 0 && this.#tracked[at - 1] > slot) {
+      at--;
+    }
+    this.#tracked.splice(at, 0, slot);
   }
 
   /** Whether a slot’s samples have all left the window, so that the slot may be used again. */

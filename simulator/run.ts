@@ -1,16 +1,18 @@
 import {
   cycle,
+  emptyState,
   JournalWriter,
   JOURNAL_SCHEMA,
   placeLaunches,
   runSync,
   type Cluster,
   type ConfiguredPolicy,
+  type CycleInput,
   type DecisionRecord,
   type Effect,
   type Result,
 } from '../engine/index.ts';
-import { CrashedCycle, withFaults, type Fault } from './faults.ts';
+import { CrashedCycle, withFaults, type Fault, type FaultMode } from './faults.ts';
 import { Interpreter } from './interpret.ts';
 import { MICRO_BDT_PER_BDT, priceBook, priceMicroBdtPerHour, type PriceBook } from './prices.ts';
 import { stream } from './random.ts';
@@ -28,9 +30,20 @@ export interface Observer {
   /** Before the first step. */
   readonly begun?: (world: World, table: Table, interpreter: Interpreter) => void;
   readonly stepped?: (world: World) => void;
-  readonly cycleBegins?: (nowMs: number) => void;
+  readonly cycleBegins?: (nowMs: number, deadlineMs: number) => void;
+  /** An effect is about to reach the world: one that fails or hangs never does. */
+  readonly reaches?: (effect: Effect, world: World) => void;
+  /** What the world did, whether or not the cycle ever learns of it. */
+  readonly happened?: (effect: Effect, result: Result, world: World) => void;
+  /** A fault strikes an effect. */
+  readonly faulted?: (mode: FaultMode, effect: Effect) => void;
+  /** What the cycle learns of an effect. */
   readonly performed?: (effect: Effect, result: Result, world: World) => void;
   readonly decided?: (record: DecisionRecord, world: World) => void;
+  /** The cycle is over, or was killed. */
+  readonly cycleEnds?: (nowMs: number, killed: boolean) => void;
+  /** After the last step. */
+  readonly finished?: (run: Run, world: World) => void;
 }
 
 export interface RunOptions {
@@ -41,6 +54,8 @@ export interface RunOptions {
   readonly demand?: Demand;
   readonly faults?: readonly Fault[];
   readonly observer?: Observer;
+  /** What a trigger leads to: nothing when it is missed, several cycles when it is sent twice, one that is late or paused. */
+  readonly invocations?: (due: CycleInput) => readonly CycleInput[];
 }
 
 export interface Run {
@@ -105,17 +120,35 @@ export function run(options: RunOptions): Run {
     observer.decided?.(each, world);
   };
   const interpreter = new Interpreter(world, table, record, stepped);
+  const { reaches, happened, faulted, performed } = observer;
   const faulty = withFaults(
-    interpreter.interpret,
+    observed(interpreter.interpret, world, reaches, happened),
     options.faults ?? [],
     stream(seed, 'faults'),
     interpreter,
+    faulted,
   );
-  const interpret =
-    observer.performed === undefined ? faulty : observed(faulty, world, observer.performed);
+  const interpret = observed(faulty, world, undefined, performed);
 
-  startFleet(world, configured, cluster);
+  startFleet(world, table, configured, cluster);
   observer.begun?.(world, table, interpreter);
+  const invoke = (input: CycleInput): void => {
+    counts.cycles++;
+    // Time that an earlier one has used does not come back.
+    interpreter.advance(Math.max(0, input.nowMs - interpreter.nowMs));
+    observer.cycleBegins?.(input.nowMs, input.deadlineMs);
+    let killed = false;
+    try {
+      runSync(cycle(input), interpret);
+    } catch (error) {
+      if (!(error instanceof CrashedCycle)) {
+        throw error;
+      }
+      killed = true;
+      counts.crashes++;
+    }
+    observer.cycleEnds?.(interpreter.nowMs, killed);
+  };
   const nonces = stream(seed, 'nonce');
   const cycleMs = scenario.cycleSeconds * 1000;
   let nextCycleAtMs = world.nowMs + stream(seed, 'phase', 'cycle').nextInt(cycleMs);
@@ -126,54 +159,63 @@ export function run(options: RunOptions): Run {
       continue;
     }
     const nowMs = nextCycleAtMs;
-    nextCycleAtMs += cycleMs;
-    counts.cycles++;
-    observer.cycleBegins?.(nowMs);
-    interpreter.nowMs = nowMs;
-    try {
-      runSync(
-        cycle({
-          nowMs,
-          triggeredAtMs: nowMs,
-          deadlineMs: nowMs + LAMBDA_TIMEOUT_MS,
-          nonce: nonces.nextUint32().toString(16).padStart(8, '0'),
-          mode: 'act',
-          cluster,
-          configured,
-        }),
-        interpret,
-      );
-    } catch (error) {
-      if (!(error instanceof CrashedCycle)) {
-        throw error;
-      }
-      counts.crashes++;
+    const due: CycleInput = {
+      nowMs,
+      triggeredAtMs: nowMs,
+      deadlineMs: nowMs + LAMBDA_TIMEOUT_MS,
+      nonce: nonces.nextUint32().toString(16).padStart(8, '0'),
+      mode: 'act',
+      cluster,
+      configured,
+    };
+    for (const input of options.invocations?.(due) ?? [due]) {
+      invoke(input);
     }
+    // A trigger that falls due while a cycle still runs meets concurrency 1 and is dropped.
+    do {
+      nextCycleAtMs += cycleMs;
+    } while (nextCycleAtMs <= interpreter.nowMs);
   }
   const measures = meter.finish(world, book, configured.policy.scales);
-  return { configured, measures, journal: journal.bytes, ...counts };
+  const finished = { configured, measures, journal: journal.bytes, ...counts };
+  observer.finished?.(finished, world);
+  return finished;
 }
 
+/** An interpreter that tells of each effect before and after; itself, when nobody listens. */
 function observed(
   interpret: (effect: Effect) => Result,
   world: World,
-  performed: NonNullable<Observer['performed']>,
+  before: Observer['reaches'],
+  after: Observer['performed'],
 ): (effect: Effect) => Result {
+  if (before === undefined && after === undefined) {
+    return interpret;
+  }
   return (effect) => {
+    before?.(effect, world);
     const result = interpret(effect);
-    performed(effect, result, world);
+    after?.(effect, result, world);
     return result;
   };
 }
 
-/** The fleet before the first step: placed as the engine would have placed it. */
-function startFleet(world: World, configured: ConfiguredPolicy, cluster: Cluster): void {
+/** The fleet before the first step: placed as the engine would have placed it, and known to it. */
+function startFleet(
+  world: World,
+  table: Table,
+  configured: ConfiguredPolicy,
+  cluster: Cluster,
+): void {
   const { settings } = configured;
   const initial = world.scenario.cluster.nodeCountInitial;
   const count = Math.min(settings.nodeCountMax, Math.max(settings.nodeCountMin, initial));
   const empty = { nowMs: world.nowMs, workers: [], unanswered: [], poolBackoffs: [] };
   const shares = placeLaunches(empty, cluster, settings, count);
   world.startWith(shares.flatMap((share) => new Array<typeof share>(share.count).fill(share)));
+  const known = world.aliveInstances().map((instance) => instance.id);
+  const state = { ...emptyState(configured.policy.name), known, desired: known.length };
+  table.stored = { kind: 'known', state };
 }
 
 /** What a journal says of itself. The engine’s digest is not in it: the same decisions give the same bytes. */

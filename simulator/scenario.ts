@@ -120,10 +120,6 @@ const scenarioSettings = section({
       'expected a mapping from policy names to their settings',
     )
     .default({}),
-}).superRefine((settings, context) => {
-  for (const { path, expected } of contradictions(settings)) {
-    context.addIssue({ code: 'custom', path, message: `expected ${expected}` });
-  }
 });
 
 /**
@@ -181,18 +177,19 @@ export type ScenarioResult =
 /** The settings in a parsed YAML or JSON value, or everything that is wrong with it. */
 export function parseScenario(raw: unknown): ScenarioResult {
   const result = scenarioSettings.safeParse(raw);
-  if (result.success) {
-    return { settings: result.data, issues: null };
+  if (!result.success) {
+    const issues = result.error.issues.map((issue): ScenarioIssue => {
+      const path = issue.path.map((key) => (typeof key === 'number' ? key : String(key)));
+      return issue.code === 'unrecognized_keys'
+        ? { path: [...path, issue.keys[0]], message: issue.message }
+        : misfit(raw, path, issue.message);
+    });
+    return { settings: null, issues };
   }
-  const issues = result.error.issues.map((issue): ScenarioIssue => {
-    const path = issue.path.map((key) => (typeof key === 'number' ? key : String(key)));
-    if (issue.code === 'unrecognized_keys') {
-      return { path: [...path, issue.keys[0]], message: issue.message };
-    }
-    const where = path.length === 0 ? 'the scenario' : path.join('.');
-    return { path, message: `${where}: found ${shown(valueAt(raw, path))}, ${issue.message}` };
-  });
-  return { settings: null, issues };
+  const issues = Array.from(contradictions(result.data), ({ path, expected }) =>
+    misfit(result.data, path, `expected ${expected}`),
+  );
+  return issues.length === 0 ? { settings: result.data, issues: null } : { settings: null, issues };
 }
 
 /** The settings of a trace that stands alone: nothing but defaults. */
@@ -483,6 +480,12 @@ function editDistance(a: string, b: string): number {
     row = next;
   }
   return row[b.length];
+}
+
+/** What the scenario has at this path is not what was expected. */
+function misfit(raw: unknown, path: (string | number)[], expected: string): ScenarioIssue {
+  const where = path.length === 0 ? 'the scenario' : path.join('.');
+  return { path, message: `${where}: found ${shown(valueAt(raw, path))}, ${expected}` };
 }
 
 function valueAt(raw: unknown, path: readonly (string | number)[]): unknown {

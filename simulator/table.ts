@@ -1,10 +1,10 @@
 import type {
-  AnswerOf,
   DecodedState,
   EffectOf,
   FleetState,
   Inbox,
   LockItem,
+  ResultOf,
 } from '../engine/index.ts';
 
 const FREE: LockItem = { owner: null, epoch: 0, lockExpiryAtMs: 0, holderDeadlineAtMs: 0 };
@@ -19,37 +19,46 @@ export class Table {
   stored: DecodedState = ABSENT;
   inbox: Inbox = EMPTY_INBOX;
 
-  acquireLock(request: EffectOf<'acquireLock'>): AnswerOf<'acquireLock'> {
+  acquireLock(
+    request: EffectOf<'acquireLock'>,
+    completedAtMs: number,
+  ): ResultOf<EffectOf<'acquireLock'>> {
     const { lock } = this;
     const free =
       lock.owner === null ||
       lock.lockExpiryAtMs < request.nowMs ||
       lock.holderDeadlineAtMs < request.nowMs;
     if (!free || lock.epoch >= request.epoch) {
-      return { ok: false, certainty: 'refused', reason: 'held' };
+      return { ok: false, certainty: 'refused', reason: 'held', completedAtMs };
     }
     const { owner, epoch, lockExpiryAtMs, holderDeadlineAtMs } = request;
     this.lock = { owner, epoch, lockExpiryAtMs, holderDeadlineAtMs };
-    return { ok: true, stored: this.stored };
+    return { ok: true, stored: this.stored, completedAtMs };
   }
 
-  commitState(request: EffectOf<'commitState'>): AnswerOf<'commitState'> {
+  commitState(
+    request: EffectOf<'commitState'>,
+    completedAtMs: number,
+  ): ResultOf<EffectOf<'commitState'>> {
     if (!this.#isHeldBy(request.owner, request.epoch)) {
-      return { ok: false, certainty: 'refused', reason: 'lock-lost' };
+      return { ok: false, certainty: 'refused', reason: 'lock-lost', completedAtMs };
     }
     this.#setState(request.state);
     if (request.nextEpoch !== request.epoch) {
       this.lock = { ...this.lock, epoch: request.nextEpoch };
     }
-    return { ok: true };
+    return { ok: true, completedAtMs };
   }
 
-  releaseLock(request: EffectOf<'releaseLock'>): AnswerOf<'releaseLock'> {
+  releaseLock(
+    request: EffectOf<'releaseLock'>,
+    completedAtMs: number,
+  ): ResultOf<EffectOf<'releaseLock'>> {
     if (!this.#isHeldBy(request.owner, request.epoch)) {
-      return { ok: false, certainty: 'refused', reason: 'lock-lost' };
+      return { ok: false, certainty: 'refused', reason: 'lock-lost', completedAtMs };
     }
     this.lock = { owner: null, epoch: request.epoch, lockExpiryAtMs: 0, holderDeadlineAtMs: 0 };
-    return { ok: true };
+    return { ok: true, completedAtMs };
   }
 
   clearInbox(instanceIds: readonly string[], kickedAtMs: number | null): void {

@@ -84,7 +84,7 @@ export function makeTrace(
     }
     spacingsMs[row - 1] = spacingMs;
   }
-  // The lower median: one of the spacings, so that it is whole milliseconds when they are. A typed array sorts by number.
+  // The lower median: one of the spacings, so that it is whole milliseconds when they are.
   const stepMs = spacingsMs.sort()[Math.floor((rowCount - 2) / 2)];
   return {
     name,
@@ -145,14 +145,14 @@ export function scaleToPeak(trace: Trace, requestsPerSecond: number): Trace {
   if (!(requestsPerSecond > 0 && requestsPerSecond < Infinity)) {
     throw new RangeError(`A peak is a rate above 0, not ${String(requestsPerSecond)}.`);
   }
-  const peak = peakRequestsPerSecond(trace);
-  if (peak === 0) {
+  const factor = requestsPerSecond / peakRequestsPerSecond(trace);
+  if (factor === Infinity) {
     throw new TraceError(
       'no-traffic',
       `The trace "${trace.name}" cannot be scaled: its 99.9th percentile is 0 requests/s.`,
     );
   }
-  return multiply(trace, requestsPerSecond / peak);
+  return multiply(trace, factor);
 }
 
 /** The trace with every rate times `factor`, which is 0 or more (RangeError otherwise). */

@@ -1,6 +1,6 @@
 import { nodesNeeded, type PinReason, type PodShape } from '../engine/index.ts';
 import { HorizontalPodAutoscaler } from './hpa.ts';
-import { quantile, stream } from './random.ts';
+import { stream } from './random.ts';
 import type { OtherWorkloadSettings, Scenario } from './scenario.ts';
 import { fillSteps } from './trace.ts';
 
@@ -54,12 +54,10 @@ export function runUnconstrained(scenario: Scenario, seed: number): Demand {
   const requestsPerSecond = fillSteps(trace, firstStepAtMs, stepMs, stepCount);
   const pulls = stream(seed, 'pull');
   const startSteps = new Uint8Array(stepCount);
-  const pullTable = [
-    [0, startup.imagePullSecondsMin],
-    [1, startup.imagePullSecondsMax],
-  ] as const;
+  const pullSpreadSeconds = startup.imagePullSecondsMax - startup.imagePullSecondsMin;
   for (let k = 0; k < stepCount; k++) {
-    startSteps[k] = Math.max(1, Math.ceil((quantile(pullTable, pulls.nextUnit()) * 1000) / stepMs));
+    const pullSeconds = startup.imagePullSecondsMin + pulls.nextUnit() * pullSpreadSeconds;
+    startSteps[k] = Math.max(1, Math.ceil((pullSeconds * 1000) / stepMs));
   }
 
   const { requestMillicpu, hpa } = workload.web;

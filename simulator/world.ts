@@ -224,8 +224,8 @@ export class World {
   #nodeObjects: (KubeNode | null)[] = [];
   #podObjects: (NodePods | null)[] = [];
   /** Slots by instance id, ascending: those that EC2 lists, and those with a node object. */
-  #listed: number[] = [];
-  #noded: number[] = [];
+  readonly #listed: number[] = [];
+  readonly #noded: number[] = [];
   /** Slots whose machine is up, in no particular order but a deterministic one. */
   #up = new Int32Array(this.#slots);
   #upCount = 0;
@@ -635,8 +635,11 @@ export class World {
     this.#joined[slot] = 1;
     this.#createdAtMs[slot] = atMs;
     this.#readyChangedAtMs[slot] = atMs;
-    this.#noded.push(slot);
-    this.#noded.sort((a, b) => (this.#ids[a]! < this.#ids[b]! ? -1 : 1));
+    let at = this.#noded.length;
+    while (at > 0 && this.#ids[this.#noded[at - 1]] > this.#ids[slot]) {
+      at--;
+    }
+    this.#noded.splice(at, 0, slot);
     this.#upAt[slot] = this.#upCount;
     this.#up[this.#upCount++] = slot;
     this.prometheus.track(slot, this.#launchedAtMs[slot]! + 10_000);
@@ -713,8 +716,9 @@ export class World {
       this.#freeSlots.push(slot);
       this.#slotOf.delete(this.#ids[slot]!);
     }
-    if (this.#listed.includes(slot)) {
-      this.#listed = this.#listed.filter((each) => each !== slot);
+    const at = this.#listed.indexOf(slot);
+    if (at >= 0) {
+      this.#listed.splice(at, 1);
       this.#instancesCache = null;
     }
   }
@@ -962,7 +966,7 @@ export class World {
       return false;
     }
     this.#joined[slot] = 0;
-    this.#noded = this.#noded.filter((each) => each !== slot);
+    this.#noded.splice(this.#noded.indexOf(slot), 1);
     this.#nodesCache = null;
     this.#podsCache = null;
     return true;

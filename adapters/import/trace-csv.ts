@@ -76,7 +76,8 @@ export async function readTraceCsv(
       throw error;
     }
     if (error instanceof CsvError) {
-      throw new InputError(path, rows.lastLine + 1, csvProblem(error));
+      // One line a row, so that many rows were whole.
+      throw new InputError(path, Number(error['records']) + 1, csvProblem(error));
     }
     throw fileError(path, error);
   }
@@ -133,7 +134,6 @@ function refuseNul(path: string): Transform {
 /** The rows read so far: two arrays that double as they fill. */
 class TraceRows {
   count = 0;
-  lastLine = 0;
   readonly #path: string;
   #atMs = new Float64Array(4096);
   #requestsPerSecond = new Float64Array(4096);
@@ -146,7 +146,6 @@ class TraceRows {
   }
 
   add(record: string[], line: number): void {
-    this.lastLine = line;
     if (record.length === 1 && record[0].trim() === '') {
       this.#blankLine ??= line;
       return;
@@ -155,7 +154,7 @@ class TraceRows {
       throw this.#error(this.#blankLine, `found a blank line, expected ${this.#expected()}`);
     }
     if (this.#timestampAt === null) {
-      this.#timestampAt = this.#headerOrder(record);
+      this.#timestampAt = this.#headerOrder(record, line);
       return;
     }
     if (record.length !== 2) {
@@ -194,7 +193,7 @@ class TraceRows {
     this.count++;
   }
 
-  #headerOrder(record: string[]): 0 | 1 {
+  #headerOrder(record: string[], line: number): 0 | 1 {
     if (record.length === 2) {
       for (const at of [0, 1] as const) {
         if (record[at] === COLUMNS[0] && record[1 - at] === COLUMNS[1]) {
@@ -202,7 +201,7 @@ class TraceRows {
         }
       }
     }
-    throw this.#error(this.lastLine, `found ${quoted(record.join(','))}, expected ${HEADER}`);
+    throw this.#error(line, `found ${quoted(record.join(','))}, expected ${HEADER}`);
   }
 
   #timestamp(field: string, line: number): number {

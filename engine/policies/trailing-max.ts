@@ -39,7 +39,6 @@ export const trailingMax: Policy<typeof settings> = {
     cooldownBeforeRemovalSeconds: 60,
     stepDownMax: 10,
     drainsInFlightMax: 10,
-    removalHeadroomPercent: 0,
   }),
   propose({ view, fleet, cluster, settings, memory }) {
     if (!view.podsKnown) {

@@ -35,7 +35,7 @@ export const directions: readonly Direction[] = [
   },
   {
     from: 'adapters/cli/',
-    to: ['adapters/cli/', 'adapters/tui/', ...shell],
+    to: ['adapters/cli/', 'adapters/tui/', 'test/bench/', ...shell],
     packages: 'declared',
     node: true,
   },

@@ -1,0 +1,29 @@
+import { newCommand } from './command.ts';
+import { failureOf } from './failure.ts';
+import { resultsCommand } from './results.ts';
+import { scenariosCommand } from './scenarios.ts';
+import { simulateCommand } from './simulate.ts';
+
+const program = newCommand('node-fleet')
+  .description('A cost-first autoscaler for small Kubernetes fleets, and the simulator that judges it.')
+  .addCommand(simulateCommand())
+  .addCommand(resultsCommand())
+  .addCommand(scenariosCommand());
+
+for (const output of [process.stdout, process.stderr]) {
+  output.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') {
+      throw error;
+    }
+    // Whoever read this has seen enough: `| head` is no error.
+    process.exit();
+  });
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  const { text, exitCode } = failureOf(error);
+  process.stderr.write(text);
+  process.exitCode = exitCode;
+}

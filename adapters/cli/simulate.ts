@@ -1,0 +1,160 @@
+import type { Command } from 'commander';
+import { comparePolicies, formatInstant } from '../../simulator/index.ts';
+import { InputError, quoted } from '../import/input-error.ts';
+import { loadScenario, type ScenarioOverrides } from '../import/load-scenario.ts';
+import { collect, newCommand } from './command.ts';
+import { checkJournalPath, journalPath, writeJournalFile } from './journal-file.ts';
+import { listPoliciesJson, listPoliciesText } from './list-policies.ts';
+import { choosePolicies } from './policy-settings.ts';
+import { Progress } from './progress.ts';
+import { simulateJson } from './simulate-json.ts';
+import { simulateText } from './simulate-text.ts';
+
+interface SimulateOptions {
+  readonly policy?: readonly string[];
+  readonly policyFile?: readonly string[];
+  readonly set?: readonly string[];
+  readonly seed: number;
+  readonly peakNodes?: number;
+  readonly from?: string;
+  readonly to?: string;
+  readonly journal?: string;
+  readonly force?: true;
+  readonly json?: true;
+  readonly listPolicies?: true;
+}
+
+export function simulateCommand(): Command {
+  return newCommand('simulate')
+    .summary('run policies on a scenario and compare cost and waiting')
+    .description(
+      'Runs scaling policies on a scenario and compares what they cost with what they make pods wait.',
+    )
+    .argument('[scenario]', 'a trace (.csv) or a scenario (.yaml)')
+    .option('--policy <name>', 'a policy to run; repeatable (default: all)', collect)
+    .option('--policy-file <file>', 'a policy to run with the settings in a file; repeatable', collect)
+    .option(
+      '--set <key=number>',
+      'a setting, for every policy run that has it; repeatable; over --policy-file, which is over the scenario',
+      collect,
+    )
+    .option('--seed <n>', 'seed of all chance, a whole number from 0', seedOption, 1)
+    .option('--peak-nodes <n>', 'scale the trace so that its peak needs this many nodes', nodesOption)
+    .option('--from <instant>', 'begin there: ISO-8601 with its zone, or Unix seconds', instantOption('--from'))
+    .option('--to <instant>', 'end there', instantOption('--to'))
+    .option('--journal <file>', "write the journal; with several policies each name goes before the file's extension")
+    .option('--force', 'let --journal replace an older journal')
+    .option('--json', 'print JSON')
+    .option('--list-policies', 'list the policies and their settings, and stop')
+    .addHelpText(
+      'after',
+      '\nExample: npm run simulate -- scenarios/flash-sale.csv --policy node-fleet --set cpuHighPercent=60',
+    )
+    .action(simulate);
+}
+
+async function simulate(
+  path: string | undefined,
+  options: SimulateOptions,
+  command: Command,
+): Promise<void> {
+  if (options.listPolicies) {
+    const listed = options.json ? json(listPoliciesJson()) : listPoliciesText();
+    process.stdout.write(listed);
+    return;
+  }
+  if (path === undefined) {
+    command.error("error: missing required argument 'scenario'");
+  }
+  const { scenario, warnings } = await loadScenario(path, overridesOf(options));
+  const choice = {
+    names: options.policy ?? [],
+    files: options.policyFile ?? [],
+    sets: options.set ?? [],
+  };
+  const policies = choosePolicies(choice, scenario, path);
+  const journals = policies.map(({ policy }) =>
+    options.journal === undefined
+      ? null
+      : journalPath(options.journal, policy.name, policies.length > 1),
+  );
+  for (const journal of journals) {
+    if (journal !== null) {
+      checkJournalPath(journal, options.force === true);
+    }
+  }
+  for (const warning of warnings) {
+    process.stderr.write(`node-fleet: warning: ${warning}\n`);
+  }
+
+  const { seed } = options;
+  const progress = new Progress();
+  const comparison = comparePolicies({
+    scenario,
+    seed,
+    policies,
+    onRun: ({ policy, index, count }) => {
+      progress.show(`run ${String(index + 1)} of ${String(count)}: ${policy}`);
+    },
+  });
+  progress.clear();
+  for (const [at, journal] of journals.entries()) {
+    if (journal !== null) {
+      writeJournalFile(journal, comparison.runs[at].run.journal);
+    }
+  }
+  process.stdout.write(
+    options.json
+      ? json(simulateJson(scenario, seed, comparison, warnings))
+      : simulateText(scenario, seed, comparison),
+  );
+}
+
+function overridesOf({ peakNodes, from, to }: SimulateOptions): ScenarioOverrides {
+  return {
+    ...(peakNodes === undefined ? {} : { peakNodes }),
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+  };
+}
+
+function json(document: object): string {
+  return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+function seedOption(text: string): number {
+  const seed = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!Number.isSafeInteger(seed)) {
+    throw new InputError('--seed', null, `found ${quoted(text)}, expected a whole number from 0`);
+  }
+  return seed;
+}
+
+/** `--peak-nodes`, for any command. Its range is the scenario’s. */
+export function nodesOption(text: string): number {
+  const nodes = /^(\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) : NaN;
+  if (!(nodes > 0 && nodes <= 1000)) {
+    const expected = 'expected a number above 0 and up to 1000';
+    throw new InputError('--peak-nodes', null, `found ${quoted(text)}, ${expected}`);
+  }
+  return nodes;
+}
+
+/** Unix times above this are milliseconds, as in a trace. */
+const UNIX_MS_ABOVE = 1e11;
+const AT_MS_MAX = 253_402_300_799_999;
+
+function instantOption(option: string): (text: string) => string {
+  return (text) => {
+    if (!/^\d+(\.\d+)?$/.test(text)) {
+      // As it is: the scenario’s reader knows instants.
+      return text;
+    }
+    const unix = Number(text);
+    const atMs = unix > UNIX_MS_ABOVE ? unix : unix * 1000;
+    if (atMs > AT_MS_MAX) {
+      throw new InputError(option, null, `found ${quoted(text)}, expected a time before 10000`);
+    }
+    return formatInstant(Math.round(atMs), 0);
+  };
+}

@@ -1,0 +1,122 @@
+import { configurePolicy, type ConfiguredPolicy } from '../engine/index.ts';
+import { ElasticityMeter, type ElasticityMetrics } from './elasticity.ts';
+import { priceBook } from './prices.ts';
+import { run, type Run } from './run.ts';
+import type { Scenario } from './scenario.ts';
+import {
+  BASELINE_NODES,
+  perMonth,
+  savingsAgainstStatic,
+  waitingCostBdt,
+  type Savings,
+} from './score.ts';
+import { runUnconstrained, type Demand } from './unconstrained.ts';
+
+export interface CompareOptions {
+  readonly scenario: Scenario;
+  readonly seed: number;
+  readonly policies: readonly ConfiguredPolicy[];
+  /** Called before each run, references included. */
+  readonly onRun?: (next: { policy: string; index: number; count: number }) => void;
+}
+
+/** A policy’s run and what only a comparison can say of it. */
+export interface PolicyRun {
+  readonly run: Run;
+  readonly savings: Savings;
+  readonly costPerMonthBdt: number;
+  /** Shortage above what as many static nodes as any policy may have could not prevent either. */
+  readonly avoidableShortagePodMinutes: number;
+  readonly waitingCostBdt: number;
+  /** Cost and waiting together. */
+  readonly totalBdt: number;
+  /** With the speedup over the baseline. */
+  readonly elasticity: ElasticityMetrics;
+}
+
+export interface Comparison {
+  readonly demand: Demand;
+  /** One a policy, in the order asked for. */
+  readonly runs: readonly PolicyRun[];
+  /** `static` with 5 nodes: what the client has today. */
+  readonly baseline: Run;
+  /** `static` with the most nodes that any of the policies may have. */
+  readonly largest: Run;
+}
+
+/**
+ * Runs each policy on the same demand and the same luck, and two references beside them that are run only if no policy
+ * is one already.
+ * @throws RangeError when the scenario names a price book that does not exist
+ */
+export function comparePolicies(options: CompareOptions): Comparison {
+  const { scenario, seed, policies, onRun } = options;
+  const book = priceBook(scenario.prices);
+  if (book === undefined) {
+    throw new RangeError(`there is no price book "${scenario.prices}"`);
+  }
+  const nodeCountMax = policies.reduce(
+    (most, { settings }) => Math.max(most, settings.nodeCountMax),
+    1,
+  );
+  const baselinePolicy = staticOf(BASELINE_NODES);
+  const largestPolicy = staticOf(nodeCountMax);
+  const distinct: ConfiguredPolicy[] = [];
+  for (const configured of [...policies, baselinePolicy, largestPolicy]) {
+    if (!distinct.some((other) => isSame(other, configured))) {
+      distinct.push(configured);
+    }
+  }
+  const demand = runUnconstrained(scenario, seed);
+  const done = distinct.map((configured, index) => {
+    onRun?.({ policy: configured.policy.name, index, count: distinct.length });
+    return run({ scenario, configured, seed, demand });
+  });
+  const runOf = (configured: ConfiguredPolicy): Run =>
+    done[distinct.findIndex((other) => isSame(other, configured))];
+
+  const baseline = runOf(baselinePolicy);
+  const largest = runOf(largestPolicy);
+  const unavoidable = largest.measures.shortagePodMinutes;
+  const runs = policies.map((configured): PolicyRun => {
+    const ran = runOf(configured);
+    const { measures } = ran;
+    const waiting = waitingCostBdt(measures);
+    return {
+      run: ran,
+      savings: savingsAgainstStatic(measures, book),
+      costPerMonthBdt: perMonth(measures.costBdt, measures.durationMs),
+      avoidableShortagePodMinutes: Math.max(0, measures.shortagePodMinutes - unavoidable),
+      waitingCostBdt: waiting,
+      totalBdt: measures.costBdt + waiting,
+      elasticity: elasticityAgainst(baseline, ran, demand),
+    };
+  });
+  return { demand, runs, baseline, largest };
+}
+
+function staticOf(nodeCount: number): ConfiguredPolicy {
+  const result = configurePolicy('static', { nodeCount });
+  if (!result.ok) {
+    throw new RangeError(result.problems.map(({ message }) => message).join('; '));
+  }
+  return result.configured;
+}
+
+function isSame(a: ConfiguredPolicy, b: ConfiguredPolicy): boolean {
+  const keys = Object.keys(a.settings);
+  return (
+    a.policy === b.policy &&
+    keys.length === Object.keys(b.settings).length &&
+    keys.every((key) => a.settings[key] === b.settings[key])
+  );
+}
+
+/** The run’s elasticity again, now with a baseline to compare with: it is not known while the run goes on. */
+function elasticityAgainst(baseline: Run, { measures }: Run, demand: Demand): ElasticityMetrics {
+  const meter = new ElasticityMeter(demand.stepMs);
+  for (let k = 0; k < demand.stepCount; k++) {
+    meter.add(demand.nodes[k], measures.series.readyNodes[k]);
+  }
+  return meter.result(baseline.measures.elasticity);
+}
