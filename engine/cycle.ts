@@ -1,7 +1,9 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import { decide, type Decision } from './decide.ts';
+import { podsPerNode } from './demand.ts';
 import { perform, performAll, type Alarm, type LaunchRequest, type Process } from './effects.ts';
+import { firstBlocking, type Explanation } from './explain.ts';
 import type { CycleEvent, CycleOutcome, DecisionRecord } from './journal.ts';
 import {
   absencesToConfirm,
@@ -173,6 +175,7 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
   const memory = act.state.memory;
   const decided = decide(input.configured, input.cluster, view, memory);
   act.state = plan(act, decided.decision, decided.memory, seen);
+  raiseAlarms(act, view, decided.explanation);
 
   const record: DecisionRecord = {
     startedAtMs: input.nowMs,
@@ -420,6 +423,20 @@ function attempt(
   return { number, ...share, clientToken, outcome: 'unknown', launched: 0 };
 }
 
+/** What a person should know about pods that stay without room: no node could hold them (S13), or max is reached. */
+function raiseAlarms(act: Act, view: View, explanation: Explanation): void {
+  const { template } = act.input.cluster;
+  view.shapes.forEach((shape, s) => {
+    if (view.unschedulable[s]! > 0 && podsPerNode(shape, template) === 0) {
+      act.alarms.push({ code: 'pods-no-node-can-hold', subject: shape.key });
+    }
+  });
+  const waiting = view.unschedulable.some((count) => count > 0);
+  if (waiting && firstBlocking(explanation)?.rule === 'max') {
+    act.alarms.push({ code: 'at-max-with-pods-unschedulable', subject: act.input.cluster.id });
+  }
+}
+
 /** Writes the state, fenced by owner and epoch; nothing to do when the table has it already. */
 function* commit(act: Act): Process<'ok' | 'lock-lost' | 'failed'> {
   if (act.state === act.committed && act.epoch === act.lockEpoch) {
@@ -488,7 +505,8 @@ function* carryOut(act: Act, seen: Seen, reconciled: Reconciled, desired: number
     }
   }
   for (const drain of act.state.drains) {
-    if (drain.stage === 'terminating') {
+    // Paused: nothing is evicted; what is committed as terminating is finished (S8, S18).
+    if (drain.stage === 'terminating' || act.input.mode === 'paused') {
       continue;
     }
     // A hint is not a notice: its replacement comes first (S23).

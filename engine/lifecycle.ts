@@ -347,8 +347,17 @@ function beginRepairs(
   let replaced = state.drains;
   let { joinFailures, joinFailedAtMs } = state;
   let repairing = state.drains.some((drain) => drain.reason === 'unhealthy');
-  const begin = (instance: Instance, node: KubeNode | null, reason: DrainReason): void => {
+  const nodesComplete = seen.nodes !== null && joined.unmatched === 0;
+  const begin = (
+    instance: Instance,
+    node: KubeNode | null,
+    reason: DrainReason,
+    instead: DrainIntent | undefined,
+  ): void => {
     const atOnce = reason === 'unhealthy' || reason === 'never-joined';
+    if (instead !== undefined) {
+      replaced = replaced.filter((each) => each !== instead);
+    }
     begun.push({
       id: doomedDrainId(instance.id),
       instanceId: instance.id,
@@ -387,12 +396,13 @@ function beginRepairs(
     }
 
     if (mark !== undefined) {
-      if (drain !== undefined) {
-        replaced = replaced.filter((each) => each !== drain);
+      // Its node was not found, which is not "it has none": nothing is terminated undrained for that (S15).
+      if (node === null && !nodesComplete) {
+        continue;
       }
-      begin(instance, node, mark.cause);
+      begin(instance, node, mark.cause, drain);
     } else if (overdue) {
-      if (seen.nodes === null || joined.unmatched > 0) {
+      if (!nodesComplete) {
         continue;
       }
       joinFailures++;
@@ -400,17 +410,14 @@ function beginRepairs(
       if (joinFailures >= 2) {
         alarms.push({ code: 'join-failing', subject: instance.zone });
       }
-      begin(instance, node, 'never-joined');
+      begin(instance, node, 'never-joined', drain);
     } else {
       alarms.push({ code: 'node-unhealthy', subject: instance.id });
       if (!instance.statusCheckFailed || repairing) {
         continue;
       }
       repairing = true;
-      if (drain !== undefined) {
-        replaced = replaced.filter((each) => each !== drain);
-      }
-      begin(instance, node, 'unhealthy');
+      begin(instance, node, 'unhealthy', drain);
     }
   }
   if (begun.length === 0) {
@@ -511,6 +518,7 @@ function drainsToUndo(
   const view = makeView(seen, state, workers, false);
   const waiting = seen.pods === null ? null : helpablePods(view, cluster.template, 0);
   const ids = new Set<string>();
+  const kept: Worker[] = [];
   let victimBackoffs = state.victimBackoffs;
   for (const drain of reversible) {
     const worker = workers.find((each) => each.id === drain.instanceId);
@@ -524,8 +532,11 @@ function drainsToUndo(
       (seen.pods !== null &&
         seen.nodes !== null &&
         worker !== undefined &&
-        (holdsPinnedPod(worker, view) || !podsFitElsewhere(worker, [], view, cluster, 0)));
+        (holdsPinnedPod(worker, view) || !podsFitElsewhere(worker, kept, view, cluster, 0)));
     if (!undo) {
+      if (worker !== undefined) {
+        kept.push(worker);
+      }
       continue;
     }
     ids.add(drain.instanceId);
@@ -729,7 +740,10 @@ function strayTaints(seen: Seen, state: FleetState, joined: Joined): readonly st
     if (node === null || node.taintIntentId === null) {
       continue;
     }
-    if (state.drains.some((drain) => drain.id === node.taintIntentId)) {
+    // A drain that took over from another taints anew: taking the old taint off first would only let pods in.
+    if (
+      state.drains.some((drain) => drain.id === node.taintIntentId || drain.nodeName === node.name)
+    ) {
       continue;
     }
     if (

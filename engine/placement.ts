@@ -141,6 +141,8 @@ export function chooseVictims(
   // What stays free for the commonest shape if only its own pods move: an upper bound on the headroom that costs one
   // look at each node, so that a full fleet is not tried node against node.
   const headroom = headroomOf(view, cluster, settings.removalHeadroomPercent);
+  // Pods of nodes that are draining already need room there too.
+  const draining = view.workers.filter(isDraining);
   let free = 0;
   for (const worker of view.workers) {
     free += freeFor(headroom, worker, view);
@@ -157,7 +159,10 @@ export function chooseVictims(
     }
     const itsOwn = headroom.shape < 0 ? 0 : worker.pods[headroom.shape]!;
     const freeWithout = free - freeFor(headroom, worker, view) - itsOwn;
-    if (freeWithout < headroom.pods || !fitsElsewhere(worker, chosen, view, cluster, headroom)) {
+    if (
+      freeWithout < headroom.pods ||
+      !fitsElsewhere(worker, [...draining, ...chosen], view, cluster, headroom)
+    ) {
       continue;
     }
     chosen.push(worker);

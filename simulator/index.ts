@@ -1,4 +1,5 @@
 /** The simulator: a scenario’s world, the engine’s effects on it, and the score. */
+export * from './checkers.ts';
 export * from './compare.ts';
 export * from './elasticity.ts';
 export * from './faults.ts';

@@ -132,11 +132,14 @@ export function run(options: RunOptions): Run {
 
   startFleet(world, table, configured, cluster);
   observer.begun?.(world, table, interpreter);
-  const invoke = (input: CycleInput): void => {
+  const invoke = (wanted: CycleInput): void => {
     counts.cycles++;
-    // Time that an earlier one has used does not come back.
-    interpreter.advance(Math.max(0, input.nowMs - interpreter.nowMs));
-    observer.cycleBegins?.(input.nowMs, input.deadlineMs);
+    interpreter.advance(Math.max(0, wanted.nowMs - interpreter.nowMs));
+    // Time that an earlier one has used does not come back: this one starts late, with as long to go.
+    const { nowMs } = interpreter;
+    const deadlineMs = wanted.deadlineMs + (nowMs - wanted.nowMs);
+    const input = nowMs === wanted.nowMs ? wanted : { ...wanted, nowMs, deadlineMs };
+    observer.cycleBegins?.(nowMs, deadlineMs);
     let killed = false;
     try {
       runSync(cycle(input), interpret);

@@ -960,6 +960,17 @@ export class World {
     this.#nodeChanged(slot);
   }
 
+  /** A machine that stops answering, or answers again; `statusFailed` says whether EC2 notices. */
+  setHealth(instanceId: string, ready: boolean, statusFailed: boolean, nowMs: number): void {
+    const slot = this.#nodeSlot(instanceId);
+    if (slot < 0 || this.#state[slot] !== RUNNING) {
+      return;
+    }
+    this.#statusFailed[slot] = statusFailed ? 1 : 0;
+    this.#setState(slot, RUNNING);
+    this.setReady(slot, ready, nowMs);
+  }
+
   deleteNode(nodeName: string): boolean {
     const slot = this.#nodeSlot(nodeName);
     if (slot < 0) {

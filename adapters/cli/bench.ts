@@ -12,7 +12,9 @@ export function benchCommand(): Command {
       const report = await measure({
         flashSale: scenario,
         progress: (what) => {
-          if (process.stderr.isTTY) {process.stderr.write(`measuring ${what}\n`);}
+          if (process.stderr.isTTY) {
+            process.stderr.write(`measuring ${what}\n`);
+          }
         },
       });
       process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : table(report));

@@ -73,7 +73,10 @@ export function nodesChart(input: ChartInput): string[] {
   return lines;
 }
 
-/** One node in one column: what it was for most of the time, but short as soon as it was for a tenth of it. */
+/**
+ * One node in one column: needed or idle, whichever for longer; but missing as soon as it was for a tenth of the time, or
+ * was needed and never there, so that no spike is lost in a long column.
+ */
 function cell(
   { demandNodes, capacityNodes }: ChartInput,
   from: number,
@@ -90,14 +93,10 @@ function cell(
     short += needed && !there ? 1 : 0;
     idle += !needed && there ? 1 : 0;
   }
-  const steps = to - from;
-  if (short > 0 && short >= SHORT_SHARE * steps) {
+  if (short > 0 && (used === 0 || short >= SHORT_SHARE * (to - from))) {
     return SHORT;
   }
   if (used === 0 && idle === 0) {
-    return ' ';
-  }
-  if (used + idle < steps - used - idle) {
     return ' ';
   }
   return used >= idle ? USED : IDLE;
@@ -122,7 +121,7 @@ function saleLine(
   }
   const shown = sales.find((sale) => sale.endAtMs > atMs(0));
   const name = shortened(shown?.name ?? 'sale', 30);
-  const line = marks.map((mark) => (mark ? SALE : ' '));
+  const line: string[] = marks.map((mark) => (mark ? SALE : ' '));
   const room = (from: number, to: number): boolean =>
     from >= 0 && to <= columns && !marks.slice(from, to).includes(true);
   const before = first - 1 - name.length;

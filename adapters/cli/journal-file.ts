@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
-import { format, parse } from 'node:path';
+import { dirname, format, parse } from 'node:path';
 import { InputError } from '../import/input-error.ts';
 import { ENGINE_DIGEST } from './project.ts';
 import { writeFileWhole } from './write-file.ts';
@@ -24,6 +24,9 @@ export function journalPath(path: string, policy: string, several: boolean): str
 /** InputError unless a journal may be written there: nothing is lost but, with `force`, an older journal. */
 export function checkJournalPath(path: string, force: boolean): void {
   if (!existsSync(path)) {
+    if (!existsSync(dirname(path))) {
+      throw new InputError(path, null, 'found no folder to write it in');
+    }
     return;
   }
   if (!force) {

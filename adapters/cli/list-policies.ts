@@ -1,4 +1,10 @@
-import { describeSettings, POLICIES, type NumberSetting } from '../../engine/index.ts';
+import {
+  describeSettings,
+  fleetSettings,
+  POLICIES,
+  type NumberSetting,
+  type SettingDescriptions,
+} from '../../engine/index.ts';
 import { wrapped, WIDTH } from './text.ts';
 
 /** Every policy and all its settings, with that policy’s own defaults. */
@@ -21,20 +27,28 @@ export function listPoliciesJson(): object {
   };
 }
 
-/** The same for people. */
+/** The same for people: what every policy has is told once, and what a policy changes of it where it does. */
 export function listPoliciesText(): string {
   const blocks = POLICIES.map((policy) => [
     policy.name,
     ...wrapped(policy.summary, WIDTH, '  '),
-    ...Object.entries(describeSettings(policy)).flatMap(([key, setting]) => [
-      '',
-      `    ${key} = ${range(setting)}`,
-      ...wrapped(setting.help, WIDTH, '      '),
-    ]),
+    ...Object.entries(describeSettings(policy))
+      .filter(([key, setting]) => setting.default !== COMMON[key]?.default)
+      .flatMap(([key, setting]) => settingLines(key, setting)),
   ]);
-  return `${blocks.map((lines) => lines.join('\n')).join('\n\n')}\n`;
+  const common = [
+    'Every policy has these as well; a default of its own is shown above.',
+    ...Object.entries(COMMON).flatMap(([key, setting]) => settingLines(key, setting)),
+  ];
+  return `${[...blocks, common].map((lines) => lines.join('\n')).join('\n\n')}\n`;
 }
 
-function range(setting: NumberSetting): string {
-  return `${String(setting.default)} ${setting.unit}  (${String(setting.min)} to ${String(setting.max)})`;
+const COMMON: SettingDescriptions = fleetSettings;
+
+function settingLines(key: string, setting: NumberSetting): string[] {
+  const { unit, min, max } = setting;
+  const value = `${String(setting.default)} ${unit}`;
+  const head = `  ${key.padEnd(29)} ${value.padEnd(15)} ${String(min)} to ${String(max)}`;
+  const own = COMMON[key] !== undefined && COMMON[key].default !== setting.default;
+  return own ? [head] : [head, ...wrapped(setting.help, WIDTH, '      ')];
 }

@@ -1,22 +1,25 @@
 import { newCommand } from './command.ts';
-import { failureOf } from './failure.ts';
+import { EXIT_BAD_INPUT, failureOf } from './failure.ts';
 import { resultsCommand } from './results.ts';
 import { scenariosCommand } from './scenarios.ts';
 import { simulateCommand } from './simulate.ts';
 
 const program = newCommand('node-fleet')
-  .description('A cost-first autoscaler for small Kubernetes fleets, and the simulator that judges it.')
+  .description(
+    'A cost-first autoscaler for small Kubernetes fleets, and the simulator that judges it.',
+  )
   .addCommand(simulateCommand())
   .addCommand(resultsCommand())
   .addCommand(scenariosCommand());
 
 for (const output of [process.stdout, process.stderr]) {
   output.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') {
-      throw error;
+    if (error.code === 'EPIPE') {
+      // Whoever read this has seen enough: `| head` is no error.
+      process.exit();
     }
-    // Whoever read this has seen enough: `| head` is no error.
-    process.exit();
+    process.stderr.write(`node-fleet: the output could not be written (${error.message})\n`);
+    process.exit(EXIT_BAD_INPUT);
   });
 }
 

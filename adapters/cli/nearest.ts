@@ -1,5 +1,12 @@
-/** The known name that `name` was probably meant to be, or null: at most a third of it, or two letters, is different. */
+/**
+ * The known name that `name` was probably meant to be, or null: one that holds it, or differs from it in at most a third,
+ * or two letters.
+ */
 export function nearestName(name: string, known: readonly string[]): string | null {
+  const holding = known.filter((candidate) => candidate.toLowerCase().includes(name.toLowerCase()));
+  if (name.length >= 3 && holding.length > 0) {
+    return holding[0];
+  }
   let nearest: string | null = null;
   let fewest = Math.max(2, Math.floor(name.length / 3)) + 1;
   for (const candidate of known) {

@@ -149,7 +149,8 @@ function configured(policy: Policy, layers: readonly Layer[]): ConfiguredPolicy 
     at: layerToBlame(problem, layers).placeOf(problem.setting),
     text: explained(problem, policy),
   }));
-  const [first, ...others] = problems;
+  // In the order of the file; the sort keeps problems of one line as they are.
+  const [first, ...others] = problems.sort((a, b) => (a.at[1] ?? 0) - (b.at[1] ?? 0));
   const more = others.map(({ at, text }) => `\n${place(...at)}: ${text}`);
   throw new InputError(...first.at, first.text + more.join(''));
 }
@@ -181,7 +182,8 @@ function policyCalled(name: string, where: () => Place): Policy {
   }
   const names = POLICIES.map((candidate) => candidate.name);
   const nearest = nearestName(name, names);
-  const advice = nearest === null ? `expected one of ${names.join(', ')}` : `did you mean "${nearest}"?`;
+  const advice =
+    nearest === null ? `expected one of ${names.join(', ')}` : `did you mean "${nearest}"?`;
   throw new InputError(...where(), `found the policy ${quoted(name)}, ${advice}`);
 }
 
@@ -225,14 +227,24 @@ function parsePolicyFile(source: YamlSource): z.output<typeof policyFile> {
   }
   const key = path.length === 0 ? null : String(path[0]);
   const value = key === null ? source.value : (source.value as Record<string, unknown>)[key];
-  const found = value === undefined || value === null ? 'nothing' : quoted(JSON.stringify(value));
   const expected = key === null ? `a mapping with ${keys.join(', ')}` : EXPECTED[key];
   const prefix = key === null ? '' : `${key}: `;
   throw new InputError(
     source.file,
     source.lineOf(path),
-    `${prefix}found ${found}, expected ${expected}`,
+    `${prefix}found ${shown(value)}, expected ${expected}`,
   );
+}
+
+/** A value as an error message shows it. */
+function shown(value: unknown): string {
+  if (value === undefined || value === null) {
+    return 'nothing';
+  }
+  if (typeof value === 'object') {
+    return Array.isArray(value) ? 'a list' : 'a mapping';
+  }
+  return typeof value === 'string' ? quoted(value) : String(value);
 }
 
 /** Says where in the scenario’s YAML a value stands. The file is read only when there is something to say. */

@@ -9,7 +9,7 @@ import { IDLE, nodesChart, SHORT, USED } from './chart.ts';
 import { journalDigest } from './journal-file.ts';
 import { formatBdt, formatLakh } from './money.ts';
 import {
-  dayAndMonth,
+  date,
   formatCount,
   formatMinutes,
   formatShare,
@@ -18,12 +18,15 @@ import {
   hourAndMinute,
   shortened,
   textTable,
+  type Column,
   WIDTH,
   wrapped,
   zoneName,
 } from './text.ts';
 
 const CHART_ROWS = 10;
+/** How much longer than the part around a sale a run must be for the chart to show that part alone. */
+const SALE_CHART_RATIO = 2;
 
 /** What `simulate` prints for people: at most 80 columns, the same bytes for the same input. */
 export function simulateText(scenario: Scenario, seed: number, comparison: Comparison): string {
@@ -34,10 +37,11 @@ export function simulateText(scenario: Scenario, seed: number, comparison: Compa
     '',
     ...table(runs),
     '',
-    ...legend(largest.measures.series.readyNodes.reduce((a, b) => Math.max(a, b), 0)),
+    ...legend(largest.configured.settings.nodeCountMax),
     '',
     ...chart(scenario, demand, charted),
     '',
+    'Saving in % of 5 static nodes, cost of 720 h, and SHA-256 of the journal:',
     ...runs.flatMap((compared) => details(compared)),
     '',
     ...NOT_MODELLED,
@@ -45,20 +49,15 @@ export function simulateText(scenario: Scenario, seed: number, comparison: Compa
   return `${lines.join('\n')}\n`;
 }
 
-function heading(
-  scenario: Scenario,
-  seed: number,
-  demand: Demand,
-  { run }: PolicyRun,
-): string[] {
+function heading(scenario: Scenario, seed: number, demand: Demand, { run }: PolicyRun): string[] {
   const { timeZoneOffsetMinutes: offset } = scenario;
-  const beginsMs = demand.firstStepAtMs;
+  const { startAtMs, endAtMs } = scenario.trace;
   let peak = 0;
   for (const rate of demand.requestsPerSecond) {
     peak = Math.max(peak, rate);
   }
   const facts = [
-    `${formatSpan(run.measures.durationMs)} from ${dayAndMonth(beginsMs, offset)} ${hourAndMinute(beginsMs, offset)} ${zoneName(offset)}`,
+    `${formatSpan(endAtMs - startAtMs)} from ${date(startAtMs, offset)} ${hourAndMinute(startAtMs, offset)} ${zoneName(offset)}`,
     `${formatCount(run.measures.requestsArrived)} requests`,
     `peak ${peak < 99.5 ? peak.toFixed(1) : formatLakh(peak)}/s`,
     `seed ${String(seed)}`,
@@ -69,35 +68,38 @@ function heading(
 function table(runs: readonly PolicyRun[]): string[] {
   const column = (
     header: readonly string[],
-    dropped: number,
     value: (compared: PolicyRun) => string,
-  ) => ({ header, dropped, values: runs.map(value), align: 'right' as const });
+    { group = false, dropped = 0 } = {},
+  ): Column => ({ header, values: runs.map(value), align: 'right', group, dropped });
+  const names = runs.map(({ run }) => shortened(run.configured.policy.name, 24));
   return textTable(
     [
-      {
-        header: ['policy'],
-        values: runs.map(({ run }) => shortened(run.configured.policy.name, 24)),
-        align: 'left',
-        dropped: 0,
-      },
-      column(['cost', '৳'], 0, ({ run }) => formatLakh(run.measures.costBdt)),
-      column(['saved', '%'], 0, ({ savings }) => savings.percent.toFixed(1).replace('-', '−')),
-      column(['pending', 'pod-min'], 2, ({ run }) => formatMinutes(run.measures.pendingPodMinutes)),
-      column(['shortage', 'pod-min'], 0, ({ run }) =>
-        formatMinutes(run.measures.shortagePodMinutes),
+      { header: ['policy'], values: names, align: 'left', group: false, dropped: 0 },
+      column(['cost', '৳'], ({ run }) => formatLakh(run.measures.costBdt)),
+      column(['saved', '%'], ({ savings }) => signed(savings.percent)),
+      column(['pending', 'pod-min'], ({ run }) => formatMinutes(run.measures.pendingPodMinutes), {
+        group: true,
+        dropped: 2,
+      }),
+      column(['short', 'pod-min'], ({ run }) => formatMinutes(run.measures.shortagePodMinutes)),
+      column(['avoid-', 'able'], (compared) => formatMinutes(compared.avoidableShortagePodMinutes)),
+      column(
+        ['wait', 'p95'],
+        ({ run }) =>
+          formatTimeToCapacity(run.measures.timeToCapacitySeconds)
+            .replace(' min', 'm')
+            .replace(' s', 's'),
+        { group: true },
       ),
-      column(['avoid-', 'able'], 0, (compared) =>
-        formatMinutes(compared.avoidableShortagePodMinutes),
-      ),
-      column(['wait', 'p95'], 0, ({ run }) =>
-        formatTimeToCapacity(run.measures.timeToCapacitySeconds),
-      ),
-      column(['lost', '%'], 0, ({ run }) =>
+      column(['lost', '%'], ({ run }) =>
         formatShare(run.measures.requestsLost, run.measures.requestsArrived),
       ),
-      column(['waiting', '৳'], 1, (compared) => formatLakh(compared.waitingCostBdt)),
+      column(['waiting', '৳'], (compared) => formatLakh(compared.waitingCostBdt), {
+        group: true,
+        dropped: 1,
+      }),
       // Of the rounded parts, so that the row adds up.
-      column(['total', '৳'], 0, ({ run, waitingCostBdt }) =>
+      column(['total', '৳'], ({ run, waitingCostBdt }) =>
         formatLakh(Math.round(run.measures.costBdt) + Math.round(waitingCostBdt)),
       ),
     ],
@@ -108,37 +110,65 @@ function table(runs: readonly PolicyRun[]): string[] {
 function legend(nodesMax: number): string[] {
   const { saleBdtPerPodMinute, otherBdtPerPodMinute } = WAITING_PRICE;
   const text =
-    `saved: against 5 static nodes. pending: pods the scheduler found no room for. shortage: pods missing against a cluster ` +
-    `with room for all; avoidable: above what ${String(nodesMax)} static nodes have. wait: until such a pod runs (>: some never ` +
-    `did). waiting: shortage at ${formatBdt(otherBdtPerPodMinute)} a pod-minute, ${formatBdt(saleBdtPerPodMinute)} in sales. total: cost + waiting.`;
+    `cost: of this run. saved: against 5 static nodes. pending: pods the scheduler found no room for. short: pods missing against a ` +
+    `cluster with room for all; avoidable: of it, more than ${formatLakh(nodesMax)} static nodes would miss. wait: ` +
+    `until a pending pod runs (>: some never did). waiting: short at ${formatBdt(otherBdtPerPodMinute)} a pod-minute, ` +
+    `${formatBdt(saleBdtPerPodMinute)} in sales. total: cost + waiting.`;
   return wrapped(text, WIDTH);
 }
 
 function chart(scenario: Scenario, demand: Demand, { run }: PolicyRun): string[] {
-  const title = `nodes under ${run.configured.policy.name}: ${USED} needed  ${SHORT} missing  ${IDLE} idle`;
+  const { calendar, timeZoneOffsetMinutes: offsetMinutes } = scenario;
+  const { stepMs } = demand;
+  const shown = stepsToShow(scenario, demand);
+  const where = shown.sale === null ? '' : ' around the sale';
   return [
-    title,
+    `nodes${where} under ${run.configured.policy.name}: ${USED} needed  ${SHORT} missing  ${IDLE} idle`,
     ...nodesChart({
-      demandNodes: demand.nodes,
-      capacityNodes: run.measures.series.readyNodes,
-      firstStepAtMs: demand.firstStepAtMs,
-      stepMs: demand.stepMs,
-      offsetMinutes: scenario.timeZoneOffsetMinutes,
-      sales: scenario.calendar,
+      demandNodes: demand.nodes.subarray(shown.from, shown.to),
+      capacityNodes: run.measures.series.readyNodes.subarray(shown.from, shown.to),
+      firstStepAtMs: demand.firstStepAtMs + shown.from * stepMs,
+      stepMs,
+      offsetMinutes,
+      sales: calendar,
       width: WIDTH - 2,
       rows: CHART_ROWS,
     }),
   ];
 }
 
+/** The whole run; or where a sale is but a small part of it, the first sale with as much again on either side. */
+function stepsToShow(
+  { calendar }: Scenario,
+  { firstStepAtMs, stepMs, stepCount }: Demand,
+): { from: number; to: number; sale: string | null } {
+  const stepAt = (atMs: number): number =>
+    Math.min(stepCount, Math.max(0, Math.round((atMs - firstStepAtMs) / stepMs)));
+  const sale = calendar.find(({ startAtMs, endAtMs }) => stepAt(endAtMs) > stepAt(startAtMs));
+  if (sale !== undefined) {
+    const spanMs = sale.endAtMs - sale.startAtMs;
+    const from = stepAt(sale.startAtMs - spanMs);
+    const to = stepAt(sale.endAtMs + spanMs);
+    if ((to - from) * SALE_CHART_RATIO < stepCount) {
+      return { from, to, sale: sale.name };
+    }
+  }
+  return { from: 0, to: stepCount, sale: null };
+}
+
+function signed(percent: number): string {
+  return percent
+    .toFixed(1)
+    .replace(/^-0\.0$/, '0.0')
+    .replace('-', '−');
+}
+
 function details({ run, savings, costPerMonthBdt }: PolicyRun): string[] {
-  const part = (percent: number): string => percent.toFixed(1).replace('-', '−');
   const { fewerNodes, spot, overhead } = savings.split;
-  return [
-    `${run.configured.policy.name}: ${formatBdt(costPerMonthBdt)} a month; saves ${part(savings.percent)} % = ` +
-      `nodes ${part(fewerNodes)} + spot ${part(spot)} + overhead ${part(overhead)}`,
-    `  digest ${journalDigest(run.journal)}`,
-  ];
+  const split =
+    `${run.configured.policy.name}: ${signed(savings.percent)} = nodes ${signed(fewerNodes)} + spot ${signed(spot)} + ` +
+    `overhead ${signed(overhead)}; ${formatBdt(costPerMonthBdt)} a month`;
+  return [...wrapped(split, WIDTH), `  digest ${journalDigest(run.journal)}`];
 }
 
 const NOT_MODELLED = wrapped(

@@ -9,6 +9,7 @@ import { choosePolicies } from './policy-settings.ts';
 import { Progress } from './progress.ts';
 import { simulateJson } from './simulate-json.ts';
 import { simulateText } from './simulate-text.ts';
+import { formatCount } from './text.ts';
 
 interface SimulateOptions {
   readonly policy?: readonly string[];
@@ -32,17 +33,32 @@ export function simulateCommand(): Command {
     )
     .argument('[scenario]', 'a trace (.csv) or a scenario (.yaml)')
     .option('--policy <name>', 'a policy to run; repeatable (default: all)', collect)
-    .option('--policy-file <file>', 'a policy to run with the settings in a file; repeatable', collect)
+    .option(
+      '--policy-file <file>',
+      'a policy to run with the settings in a file; repeatable',
+      collect,
+    )
     .option(
       '--set <key=number>',
       'a setting, for every policy run that has it; repeatable; over --policy-file, which is over the scenario',
       collect,
     )
     .option('--seed <n>', 'seed of all chance, a whole number from 0', seedOption, 1)
-    .option('--peak-nodes <n>', 'scale the trace so that its peak needs this many nodes', nodesOption)
-    .option('--from <instant>', 'begin there: ISO-8601 with its zone, or Unix seconds', instantOption('--from'))
+    .option(
+      '--peak-nodes <n>',
+      'scale the trace so that its peak needs this many nodes',
+      nodesOption,
+    )
+    .option(
+      '--from <instant>',
+      'begin there: ISO-8601 with its zone, or Unix seconds',
+      instantOption('--from'),
+    )
     .option('--to <instant>', 'end there', instantOption('--to'))
-    .option('--journal <file>', "write the journal; with several policies each name goes before the file's extension")
+    .option(
+      '--journal <file>',
+      "write the journal; with several policies each name goes before the file's extension",
+    )
     .option('--force', 'let --journal replace an older journal')
     .option('--json', 'print JSON')
     .option('--list-policies', 'list the policies and their settings, and stop')
@@ -59,14 +75,32 @@ async function simulate(
   command: Command,
 ): Promise<void> {
   if (options.listPolicies) {
-    const listed = options.json ? json(listPoliciesJson()) : listPoliciesText();
-    process.stdout.write(listed);
+    process.stdout.write(options.json ? json(listPoliciesJson()) : listPoliciesText());
     return;
   }
   if (path === undefined) {
     command.error("error: missing required argument 'scenario'");
   }
-  const { scenario, warnings } = await loadScenario(path, overridesOf(options));
+  const progress = new Progress();
+  try {
+    process.stdout.write(await simulated(path, options, progress));
+  } finally {
+    progress.clear();
+  }
+}
+
+/** Runs it all, writes the journals, and returns what to print. */
+async function simulated(
+  path: string,
+  options: SimulateOptions,
+  progress: Progress,
+): Promise<string> {
+  const { seed } = options;
+  const { scenario, warnings } = await loadScenario(path, overridesOf(options), {
+    onProgress: ({ rowsRead }) => {
+      progress.show(`${path}: ${formatCount(rowsRead)} rows read`);
+    },
+  });
   const choice = {
     names: options.policy ?? [],
     files: options.policyFile ?? [],
@@ -83,12 +117,10 @@ async function simulate(
       checkJournalPath(journal, options.force === true);
     }
   }
+  progress.clear();
   for (const warning of warnings) {
     process.stderr.write(`node-fleet: warning: ${warning}\n`);
   }
-
-  const { seed } = options;
-  const progress = new Progress();
   const comparison = comparePolicies({
     scenario,
     seed,
@@ -103,11 +135,9 @@ async function simulate(
       writeJournalFile(journal, comparison.runs[at].run.journal);
     }
   }
-  process.stdout.write(
-    options.json
-      ? json(simulateJson(scenario, seed, comparison, warnings))
-      : simulateText(scenario, seed, comparison),
-  );
+  return options.json
+    ? json(simulateJson(scenario, seed, comparison, warnings))
+    : simulateText(scenario, seed, comparison);
 }
 
 function overridesOf({ peakNodes, from, to }: SimulateOptions): ScenarioOverrides {

@@ -9,6 +9,11 @@ const MONTHS = [
   ...['Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'],
 ];
 
+/** `2026-11-27`, in a zone. */
+export function date(atMs: number, offsetMinutes: number): string {
+  return formatInstant(atMs, offsetMinutes).slice(0, 10);
+}
+
 /** `27 Nov`, in a zone. */
 export function dayAndMonth(atMs: number, offsetMinutes: number): string {
   const text = formatInstant(atMs, offsetMinutes);
@@ -105,38 +110,54 @@ export interface Column {
   readonly header: readonly string[];
   readonly values: readonly string[];
   readonly align: 'left' | 'right';
+  /** Begins a group of columns: set off from what is before it where there is room. */
+  readonly group: boolean;
   /** Left out when the table is too wide; the highest goes first, 0 never. */
   readonly dropped: number;
 }
+
+/** Spaces between columns, and between groups of columns: the first that fit. */
+const GAPS = [
+  [2, 3],
+  [2, 2],
+  [1, 3],
+  [1, 2],
+  [1, 1],
+] as const;
 
 /** A table in at most `width` columns: narrower gaps first, then fewer columns. */
 export function textTable(columns: readonly Column[], width: number): string[] {
   const widths = columns.map(({ header, values }) =>
     Math.max(...[...header, ...values].map((cell) => [...cell].length)),
   );
-  const needed = (gap: number): number =>
-    widths.reduce((sum, each) => sum + each, gap * (columns.length - 1));
-  const gap = needed(2) <= width ? 2 : 1;
-  if (needed(gap) > width) {
-    const first = columns.reduce((a, b) => (b.dropped > a.dropped ? b : a));
-    if (first.dropped > 0) {
-      return textTable(
-        columns.filter((column) => column !== first),
-        width,
-      );
-    }
+  const content = widths.reduce((sum, each) => sum + each, 0);
+  const fitting = GAPS.map(([gap, groupGap]) =>
+    columns.map(({ group }, at) => (at === 0 ? 0 : group ? groupGap : gap)),
+  ).find((gaps) => gaps.reduce((sum, each) => sum + each, content) <= width);
+  const expendable = columns.reduce((a, b) => (b.dropped > a.dropped ? b : a));
+  if (fitting === undefined && expendable.dropped > 0) {
+    return textTable(
+      columns.filter((column) => column !== expendable),
+      width,
+    );
   }
+  const gaps = fitting ?? columns.map((_, at) => (at === 0 ? 0 : 1));
   const line = (cells: readonly string[]): string =>
     cells
       .map((cell, at) => {
         const space = ' '.repeat(widths[at] - [...cell].length);
-        return columns[at].align === 'left' ? cell + space : space + cell;
+        const padded = columns[at].align === 'left' ? cell + space : space + cell;
+        return ' '.repeat(gaps[at]) + padded;
       })
-      .join(' '.repeat(gap))
+      .join('')
       .trimEnd();
   const headerLines = Math.max(...columns.map(({ header }) => header.length));
-  const header = Array.from({ length: headerLines }, (_, at) =>
-    line(columns.map((column) => column.header[at - headerLines + column.header.length] ?? '')),
-  );
-  return [...header, ...columns[0].values.map((_, row) => line(columns.map((c) => c.values[row])))];
+  const headerOf = ({ header }: Column, at: number): string =>
+    header[at - headerLines + header.length] ?? '';
+  return [
+    ...Array.from({ length: headerLines }, (_, at) =>
+      line(columns.map((column) => headerOf(column, at))),
+    ),
+    ...columns[0].values.map((_, row) => line(columns.map(({ values }) => values[row]))),
+  ];
 }

@@ -9,6 +9,7 @@ import {
   isSeq,
   LineCounter,
   parseDocument,
+  visit,
   type Document,
 } from 'yaml';
 import { formatInstant, lacksZone, parseInstantMs } from '../../simulator/instants.ts';
@@ -137,6 +138,15 @@ async function readScenarioYaml(path: string): Promise<ScenarioSettings> {
       `found text that is not YAML (${syntax.message}), expected a scenario`,
     );
   }
+  visit(document, {
+    Alias: (_, alias) => {
+      if (alias.resolve(document) === undefined) {
+        const { line } = lines.linePos(alias.range?.[0] ?? 0);
+        const problem = `found *${alias.source}, expected an alias of an anchor before it`;
+        throw new InputError(path, line, problem);
+      }
+    },
+  });
   let raw: unknown;
   try {
     raw = document.toJS();

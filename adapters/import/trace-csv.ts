@@ -79,7 +79,7 @@ export async function readTraceCsv(
       // One line a row, so that many rows were whole.
       throw new InputError(path, Number(error['records']) + 1, csvProblem(error));
     }
-    throw fileError(path, error);
+    throw error instanceof Error && 'syscall' in error ? fileError(path, error) : error;
   }
   report();
   return rows.finish();

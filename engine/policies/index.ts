@@ -83,10 +83,12 @@ export function configurePolicy(
         ? `a number from ${setting.min} to ${setting.max} ${setting.unit}`
         : 'a number';
       const grid = setting ? ` in steps of ${setting.step}` : '';
-      const value = JSON.stringify(overrides[key]);
+      const given = overrides[key];
+      const value = typeof given === 'number' ? String(given) : JSON.stringify(given);
       return [{ setting: key, message: `${key} is ${value}: expected ${range}${grid}` }];
     });
-    return { ok: false, problems };
+    // A value may be out of range and off the grid: that is one problem.
+    return { ok: false, problems: problems.filter(isFirstOfItsSetting) };
   }
   const settings = parsed.data as ConfiguredPolicy['settings'];
   if (settings.nodeCountMin > settings.nodeCountMax) {
@@ -94,6 +96,14 @@ export function configurePolicy(
     return { ok: false, problems: [{ setting: 'nodeCountMin', message }] };
   }
   return { ok: true, configured: { policy, settings } };
+}
+
+function isFirstOfItsSetting(
+  problem: PolicyProblem,
+  index: number,
+  problems: readonly PolicyProblem[],
+): boolean {
+  return problems.findIndex((each) => each.setting === problem.setting) === index;
 }
 
 function pick(

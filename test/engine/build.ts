@@ -155,14 +155,23 @@ export const KUBERNETES_DOWN: Partial<View> = {
 
 // ---------------------------------------------------------------- policies
 
+const resolved = new Map<string, ConfiguredPolicy>();
+
+/** A policy with its settings resolved; fails when they are wrong. */
 export function configured(
   name = 'node-fleet',
   overrides: Readonly<Record<string, unknown>> = {},
 ): ConfiguredPolicy {
+  const key = JSON.stringify([name, overrides]);
+  const before = resolved.get(key);
+  if (before !== undefined) {
+    return before;
+  }
   const result = configurePolicy(name, overrides);
   if (!result.ok) {
     throw new Error(JSON.stringify(result.problems));
   }
+  resolved.set(key, result.configured);
   return result.configured;
 }
 
@@ -238,7 +247,7 @@ export function pods(changes: Partial<Pods> = {}): Pods {
 }
 
 /** Instances i-01 … with a node and one web pod each, zones in turn. */
-export function fleetOf(count: number): Pick<Seen, 'instances' | 'nodes' | 'pods'> {
+export function fleetOf(count: number): Fleet {
   const ids = Array.from({ length: count }, (_, n) => idOf(n + 1));
   return {
     instances: ids.map((id, n) =>
@@ -247,6 +256,37 @@ export function fleetOf(count: number): Pick<Seen, 'instances' | 'nodes' | 'pods
     nodes: ids.map((id) => node(id)),
     pods: pods({ perNode: ids.map((nodeName) => ({ nodeName, counts: [1] })) }),
   };
+}
+
+type Fleet = Pick<Seen, 'instances' | 'nodes' | 'pods'>;
+
+/** The same with one instance changed. */
+export function withInstance(fleet: Fleet, id: string, changes: Partial<Instance>): Fleet {
+  const instances = fleet.instances!.map((each) =>
+    each.id === id ? { ...each, ...changes } : each,
+  );
+  return { ...fleet, instances };
+}
+
+/** The same with one node changed. */
+export function withNode(fleet: Fleet, name: string, changes: Partial<KubeNode>): Fleet {
+  const nodes = fleet.nodes!.map((each) => (each.name === name ? { ...each, ...changes } : each));
+  return { ...fleet, nodes };
+}
+
+/** The same without these instances; their nodes stay unless `nodesToo`. */
+export function without(fleet: Fleet, ids: readonly string[], nodesToo = true): Fleet {
+  const instances = fleet.instances!.filter(({ id }) => !ids.includes(id));
+  const nodes = nodesToo ? fleet.nodes!.filter(({ name }) => !ids.includes(name)) : fleet.nodes;
+  return { ...fleet, instances, nodes };
+}
+
+/** The same with other pods on one node, by shape. */
+export function withPods(fleet: Fleet, nodeName: string, counts: readonly number[]): Fleet {
+  const perNode = fleet.pods!.perNode.map((each) =>
+    each.nodeName === nodeName ? { nodeName, counts } : each,
+  );
+  return { ...fleet, pods: { ...fleet.pods!, perNode } };
 }
 
 export const EMPTY_INBOX: Inbox = { doomed: [], kickedAtMs: null };
