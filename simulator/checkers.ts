@@ -982,7 +982,7 @@ const moneyAddsUp: Invariant = {
       }
     };
     return {
-      begun: (_, __) => notice(facts.world.demand.firstStepAtMs),
+      begun: () => notice(facts.world.demand.firstStepAtMs),
       // What others launch and terminate, they do as a cycle begins.
       cycleBegins: (nowMs) => notice(nowMs),
       happened: (effect, result) => {

@@ -195,16 +195,16 @@ const FROZEN_MS = 150_000;
 
 function emptied(result: Result, effect: Effect): Result {
   const { completedAtMs } = result;
-  switch (effect.kind) {
-    case 'queryMetrics':
-      return { ok: true, metrics: missingMetrics('empty'), completedAtMs };
-    case 'listInstances':
-      return { ok: true, instances: [], completedAtMs };
-    case 'listNodes':
-      return { ok: true, nodes: [], completedAtMs };
-    default:
-      return result;
+  if (effect.kind === 'queryMetrics') {
+    return { ok: true, metrics: missingMetrics('empty'), completedAtMs };
   }
+  if (effect.kind === 'listInstances') {
+    return { ok: true, instances: [], completedAtMs };
+  }
+  if (effect.kind === 'listNodes') {
+    return { ok: true, nodes: [], completedAtMs };
+  }
+  return result;
 }
 
 function failure(

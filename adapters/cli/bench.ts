@@ -1,14 +1,17 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
+import { join } from 'node:path';
 import { measure, type BenchReport } from '../../test/bench/bench.ts';
 import { loadScenario } from '../import/load-scenario.ts';
+import { newCommand } from './command.ts';
+import { projectRoot } from './project.ts';
 
 /** `bench`: how fast it is here, as times and as ratios to a plain loop in the same process. */
 export function benchCommand(): Command {
-  return new Command('bench')
+  return newCommand('bench')
     .description('measure the engine and the simulator on this machine')
     .option('--json', 'print the report as JSON')
     .action(async (options: { json?: true }) => {
-      const { scenario } = await loadScenario('scenarios/flash-sale.csv');
+      const { scenario } = await loadScenario(join(projectRoot(), 'scenarios/flash-sale.csv'));
       const report = await measure({
         flashSale: scenario,
         progress: (what) => {

@@ -1,3 +1,4 @@
+import { benchCommand } from './bench.ts';
 import { newCommand } from './command.ts';
 import { EXIT_BAD_INPUT, failureOf } from './failure.ts';
 import { resultsCommand } from './results.ts';
@@ -10,7 +11,8 @@ const program = newCommand('node-fleet')
   )
   .addCommand(simulateCommand())
   .addCommand(resultsCommand())
-  .addCommand(scenariosCommand());
+  .addCommand(scenariosCommand())
+  .addCommand(benchCommand());
 
 for (const output of [process.stdout, process.stderr]) {
   output.on('error', (error: NodeJS.ErrnoException) => {

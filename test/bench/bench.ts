@@ -113,7 +113,9 @@ export async function measure({ flashSale, progress }: BenchOptions): Promise<Be
 
 function policy(name: string, settings: Record<string, number>): ConfiguredPolicy {
   const result = configurePolicy(name, settings);
-  if (!result.ok) {throw new Error(result.problems[0].message);}
+  if (!result.ok) {
+    throw new Error(result.problems[0].message);
+  }
   return result.configured;
 }
 
@@ -172,27 +174,27 @@ function bareCycles(scenario: Scenario, configured: ConfiguredPolicy): () => voi
     ...missingMetrics('empty'),
     cpuPercent: { value: 55, sampledAtMs: nowMs, coverageRatio: 1, missing: null },
   };
-  let stored: Result | null = null;
+  let stored: Result = { ok: true, stored: { kind: 'absent' }, completedAtMs: nowMs };
+  const done = { ok: true, completedAtMs: nowMs } as Result;
+  const answers = new Map<Effect['kind'], Result>([
+    ['readInbox', { ok: true, inbox: { doomed: [], kickedAtMs: null }, completedAtMs: nowMs }],
+    ['queryMetrics', { ok: true, metrics, completedAtMs: nowMs }],
+    ['listInstances', { ok: true, instances, completedAtMs: nowMs }],
+    ['listNodes', { ok: true, nodes, completedAtMs: nowMs }],
+    ['listPods', { ok: true, pods, completedAtMs: nowMs }],
+  ]);
   const interpret = (effect: Effect): Result => {
-    switch (effect.kind) {
-      case 'acquireLock':
-        return stored ?? { ok: true, stored: { kind: 'absent' }, completedAtMs: nowMs };
-      case 'readInbox':
-        return { ok: true, inbox: { doomed: [], kickedAtMs: null }, completedAtMs: nowMs };
-      case 'queryMetrics':
-        return { ok: true, metrics, completedAtMs: nowMs };
-      case 'listInstances':
-        return { ok: true, instances, completedAtMs: nowMs };
-      case 'listNodes':
-        return { ok: true, nodes, completedAtMs: nowMs };
-      case 'listPods':
-        return { ok: true, pods, completedAtMs: nowMs };
-      case 'commitState':
-        stored = { ok: true, stored: { kind: 'known', state: effect.state }, completedAtMs: nowMs };
-        return { ok: true, completedAtMs: nowMs };
-      default:
-        return { ok: true, completedAtMs: nowMs } as Result;
+    if (effect.kind === 'acquireLock') {
+      return stored;
     }
+    if (effect.kind === 'commitState') {
+      stored = {
+        ok: true,
+        stored: { kind: 'known', state: effect.state },
+        completedAtMs: nowMs,
+      };
+    }
+    return answers.get(effect.kind) ?? done;
   };
   const input = {
     nowMs,
@@ -204,14 +206,18 @@ function bareCycles(scenario: Scenario, configured: ConfiguredPolicy): () => voi
     configured,
   } as const;
   return () => {
-    for (let n = 0; n < BARE_CYCLES; n++) {runSync(cycle(input), interpret);}
+    for (let n = 0; n < BARE_CYCLES; n++) {
+      runSync(cycle(input), interpret);
+    }
   };
 }
 
 function median(bench: Bench, name: string): number {
   const task = bench.getTask(name);
   const result = task?.result;
-  if (result === undefined || !('latency' in result)) {throw new Error(`${name} was not measured`);}
+  if (result === undefined || !('latency' in result)) {
+    throw new Error(`${name} was not measured`);
+  }
   return round(result.latency.p50);
 }
 

@@ -29,12 +29,18 @@ export function referenceRun(
     const millicpu = requestsPerSecond[k] * cpuMsPerRequest;
     recommended[k % 20] = Math.max(web.hpa.replicasMin, Math.ceil(millicpu / perPod));
     let replicas = 0;
-    for (let i = 0; i < 20; i++) {if (recommended[i] > replicas) {replicas = recommended[i];}}
+    for (let i = 0; i < 20; i++) {
+      if (recommended[i] > replicas) {
+        replicas = recommended[i];
+      }
+    }
     let ready = 0;
     for (let n = 0; n < nodes; n++) {
       const up = readyAt[n] <= k;
       free[n] = up ? cluster.worker.allocatableMillicpu : 0;
-      if (up) {ready++;}
+      if (up) {
+        ready++;
+      }
     }
     let pending = replicas;
     for (let n = 0; n < nodes && pending > 0; n++) {
@@ -46,12 +52,20 @@ export function referenceRun(
     const cpu = ready > 0 ? (100 * Math.min(millicpu, ready * 1930)) / (ready * 2000) : 0;
     if (k % stepsPerCycle === 0 && (k - lastActionAt) * worldStepSeconds >= 300) {
       let change = 0;
-      if (pending > 0) {change = 2;}
-      else if (cpu > 70) {change = 1;}
-      else if (cpu < 30 && (k - lastActionAt) * worldStepSeconds >= 600) {change = -1;}
+      if (pending > 0) {
+        change = 2;
+      } else if (cpu > 70) {
+        change = 1;
+      } else if (cpu < 30 && (k - lastActionAt) * worldStepSeconds >= 600) {
+        change = -1;
+      }
       const wanted = Math.min(nodeCountMax, Math.max(nodeCountMin, nodes + change));
-      for (let n = nodes; n < wanted; n++) {readyAt[n] = k + bootSteps;}
-      if (wanted !== nodes) {lastActionAt = k;}
+      for (let n = nodes; n < wanted; n++) {
+        readyAt[n] = k + bootSteps;
+      }
+      if (wanted !== nodes) {
+        lastActionAt = k;
+      }
       nodes = wanted;
     }
     nodeSteps += nodes;

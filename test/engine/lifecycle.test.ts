@@ -201,6 +201,9 @@ describe('where a worker is in its life', () => {
 describe('an instance’s node is found', () => {
   const found = (changes: Parameters<typeof node>[1], instances = [instance(A)]): string =>
     phases(meet({ instances, nodes: [node(A, changes)] }, { known: [A] }))[A]!;
+  // Young enough not to be taken for one that never joined.
+  const young = (changes: Parameters<typeof instance>[1] = {}) =>
+    instance(A, { launchedAtMs: NOW - 60_000, ...changes });
 
   test('by its providerID, whatever it is called', () => {
     expect(found({ name: 'ip-10-0-0-7' })).toBe('ready');
@@ -221,12 +224,12 @@ describe('an instance’s node is found', () => {
   });
 
   test('not by its name or address, when its providerID names another', () => {
-    const addressed = [instance(A, { privateIp: '10.0.0.7' })];
+    const addressed = [young({ privateIp: '10.0.0.7' })];
     expect(found({ name: A, instanceId: B, internalIp: '10.0.0.7' }, addressed)).toBe('booting');
   });
 
   test('and never on the control plane', () => {
-    expect(found({ controlPlane: true })).toBe('booting');
+    expect(found({ controlPlane: true }, [young()])).toBe('booting');
   });
 
   test('in whatever order names and ids stand', () => {
@@ -312,14 +315,16 @@ describe('an instance that vanished without a trace', () => {
 
   test('is noted, stays known, and is supply until it is confirmed gone', () => {
     const result = meet(missing([B]), { known: knowing(5) });
-    expect(result.state.absent).toEqual([{ instanceId: B, sinceMs: NOW, seen: true }]);
+    expect(result.state.absent).toEqual([
+      { instanceId: B, sinceMs: NOW, seen: true, zone: '', market: 'spot' },
+    ]);
     expect(result.state.known).toEqual(knowing(5));
     expect(events(result)).toEqual([]);
     expect(result.view.workers.map(({ id }) => id)).toEqual(knowing(5));
     expect(result.view.workers[1]).toEqual({
       id: B,
       zone: '',
-      market: 'on-demand',
+      market: 'spot',
       phase: 'absent',
       launchedAtMs: NOW,
       readySinceMs: 0,
@@ -796,14 +801,19 @@ describe('a voluntary drain is undone', () => {
   });
 
   test('when pods wait that it could hold: before any node is bought (S12)', () => {
-    const waiting = (unschedulable: readonly number[], shapes = [WEB]) => ({
-      pods: { ...fleetOf(3).pods!, shapes, unschedulable },
+    const waiting = (unschedulable: readonly number[]) => ({
+      pods: { ...fleetOf(3).pods!, unschedulable },
     });
     expect(undone(waiting([1]))).toBe(true);
     // Its room counts as arriving: nothing is bought for the pod.
     const { view } = meet(waiting([1]), on);
     expect(countFleet(view)).toMatchObject({ arriving: 1, ready: 2, supply: 3, draining: 0 });
-    expect(undone(waiting([0, 1], [WEB, shape('huge', { requestMillicpu: 9000 })]))).toBe(false);
+    // A pod that no node could hold is no reason.
+    const huge = shape('huge', { requestMillicpu: 9000 });
+    const { perNode } = fleetOf(3).pods!;
+    const wider = perNode.map(({ nodeName, counts }) => ({ nodeName, counts: [...counts, 0] }));
+    const hopeless = pods({ shapes: [WEB, huge], unschedulable: [0, 1], perNode: wider });
+    expect(undone({ pods: hopeless })).toBe(false);
   });
 
   test('when a pod that may not be moved turned up on it', () => {
