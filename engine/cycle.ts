@@ -127,7 +127,7 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
   if (!instances.ok) {
     act.alarms.push({ code: 'ec2-unreachable', subject: instances.reason });
   }
-  if (!nodes.ok || !pods.ok) {
+  if (!nodes.ok || nodes.nodes.length === 0 || !pods.ok) {
     act.alarms.push({ code: 'kubernetes-api-unreachable', subject: input.cluster.id });
   }
   act.state = recallState(lock.stored, act, instances.ok ? instances.instances : []);
@@ -157,7 +157,8 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
       : missingMetrics(asMissing(metrics.reason)),
     inbox: inbox.ok ? inbox.inbox : null,
     instances: instances.ok ? instances.instances : null,
-    nodes: nodes.ok ? nodes.nodes : null,
+    // The control plane is a node: a list without any is not believed, or every worker would look never joined (S15).
+    nodes: nodes.ok && nodes.nodes.length > 0 ? nodes.nodes : null,
     pods: pods.ok ? pods.pods : null,
     confirmedGone,
   };

@@ -12,6 +12,7 @@ export {
   parseScenario,
   resolveScenario,
   defaultScenarioSettings,
+  requestsPerSecondForNodes,
   webPodsPerNode,
   type Scenario,
   type ScenarioSettings,

@@ -142,12 +142,14 @@ export function run(options: RunOptions): Run {
     observer.cycleBegins?.(nowMs, deadlineMs);
     let killed = false;
     try {
-      runSync(cycle(input), interpret);
+      killed = runSync(cycle(input), interpret, deadlineMs) === null;
     } catch (error) {
       if (!(error instanceof CrashedCycle)) {
         throw error;
       }
       killed = true;
+    }
+    if (killed) {
       counts.crashes++;
     }
     observer.cycleEnds?.(interpreter.nowMs, killed);

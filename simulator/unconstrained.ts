@@ -19,9 +19,11 @@ export interface Demand {
   /** Nodes that all pods asked for would pack into, by step; neither min nor max applies. */
   readonly nodes: Int32Array;
   /** Steps from binding to running, for a pod that is bound in that step: image pull and warm-up, the same for every policy. */
-  readonly startSteps: Uint8Array;
+  readonly startSteps: Uint16Array;
 }
 
+/** An hour of image pull, the longest that a scenario may set, at the shortest step of a second. */
+const START_STEPS_MAX = 3_601;
 /** No maximum: far above any cluster simulated here. */
 export const REPLICAS_MAX = 1_000_000;
 /** Kubernetes’ `--horizontal-pod-autoscaler-sync-period`. */
@@ -53,7 +55,7 @@ export function runUnconstrained(scenario: Scenario, seed: number): Demand {
   const stepCount = Math.max(1, Math.floor((trace.endAtMs - firstStepAtMs) / stepMs));
   const requestsPerSecond = fillSteps(trace, firstStepAtMs, stepMs, stepCount);
   const pulls = stream(seed, 'pull');
-  const startSteps = new Uint8Array(stepCount);
+  const startSteps = new Uint16Array(stepCount);
   const pullSpreadSeconds = startup.imagePullSecondsMax - startup.imagePullSecondsMin;
   for (let k = 0; k < stepCount; k++) {
     const pullSeconds = startup.imagePullSecondsMin + pulls.nextUnit() * pullSpreadSeconds;
@@ -65,7 +67,7 @@ export function runUnconstrained(scenario: Scenario, seed: number): Demand {
   const perPod = (requestMillicpu * hpa.targetUtilizationPercent) / 100;
   const replicas = new Int32Array(stepCount);
   const running = new Int32Array(stepCount);
-  const starting = new Int32Array(stepCount + 256);
+  const starting = new Int32Array(stepCount + START_STEPS_MAX);
   let current = initialReplicas(
     requestsPerSecond[0]!,
     workload.cpuMsPerRequest,

@@ -1072,7 +1072,7 @@ export class World {
 
   /** Nodes, sorted by name. */
   listNodes(): readonly KubeNode[] {
-    return (this.#nodesCache ??= this.#noded.map((slot) => this.#nodeOf(slot)));
+    return (this.#nodesCache ??= [CONTROL_PLANE, ...this.#noded.map((slot) => this.#nodeOf(slot))]);
   }
 
   #nodeOf(slot: number): KubeNode {
@@ -1171,6 +1171,21 @@ export class World {
   }
 }
 
+/** K3s' own server: always listed, tainted, never a worker. Its name sorts before any instance's. */
+const CONTROL_PLANE: KubeNode = {
+  name: 'control-plane',
+  instanceId: null,
+  internalIp: null,
+  controlPlane: true,
+  createdAtMs: 0,
+  ready: true,
+  readyChangedAtMs: 0,
+  cordoned: false,
+  taintIntentId: null,
+  resourceVersion: '1',
+  allocatableMillicpu: 0,
+  allocatableMib: 0,
+};
 /** p95 of an idle shop; what an M/M/1 queue makes of it under load. */
 const BASE_LATENCY_MS = 80;
 /** Nodes of before the first step were launched this much earlier. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
+  type Absence,
   ABSENCE_CONFIRM_MS,
   absencesToConfirm,
   countFleet,
@@ -341,14 +342,18 @@ describe('an instance that vanished without a trace', () => {
   });
 
   test('keeps the instant at which it was first missed', () => {
-    const absent = [{ instanceId: B, sinceMs: NOW - MINUTE, seen: true }];
+    const absent: Absence[] = [
+      { instanceId: B, sinceMs: NOW - MINUTE, seen: true, zone: '', market: 'spot' },
+    ];
     const before = state({ known: knowing(5), absent });
     const result = reconcile(seen(missing([B])), before, configured(), cluster());
     expect(result.state).toBe(before);
   });
 
   test('that is listed again was never gone', () => {
-    const absent = [{ instanceId: B, sinceMs: NOW - MINUTE, seen: true }];
+    const absent: Absence[] = [
+      { instanceId: B, sinceMs: NOW - MINUTE, seen: true, zone: '', market: 'spot' },
+    ];
     const result = meet({}, { absent });
     expect(result.state.absent).toEqual([]);
     expect(events(result)).toEqual([]);
@@ -356,7 +361,9 @@ describe('an instance that vanished without a trace', () => {
   });
 
   test('is gone once a describe by its id has not found it either (S16)', () => {
-    const absent = [{ instanceId: B, sinceMs: NOW - 5 * MINUTE, seen: true }];
+    const absent: Absence[] = [
+      { instanceId: B, sinceMs: NOW - 5 * MINUTE, seen: true, zone: '', market: 'spot' },
+    ];
     const result = meet(
       { ...missing([B]), confirmedGone: [B] },
       { known: knowing(5), absent, drains: [drain(B)] },
@@ -381,7 +388,9 @@ describe('an instance that vanished without a trace', () => {
 
   test('is asked about by its id after 5 minutes, while it is not listed', () => {
     const absent = (agoMs: number) =>
-      state({ absent: [{ instanceId: B, sinceMs: NOW - agoMs, seen: true }] });
+      state({
+        absent: [{ instanceId: B, sinceMs: NOW - agoMs, seen: true, zone: '', market: 'spot' }],
+      });
     const listed = without(fleetOf(3), [B]).instances;
     expect(ABSENCE_CONFIRM_MS).toBe(5 * MINUTE);
     expect(absencesToConfirm(absent(299_999), listed, NOW)).toEqual([]);
@@ -442,7 +451,13 @@ describe('an instance that vanished without a trace', () => {
       const unseen = ['i-91', 'i-92', 'i-93', 'i-94'];
       const before = {
         known: [...knowing(3), ...unseen],
-        absent: unseen.map((instanceId) => ({ instanceId, sinceMs: NOW, seen: false })),
+        absent: unseen.map((instanceId) => ({
+          instanceId,
+          sinceMs: NOW,
+          seen: false,
+          zone: '',
+          market: 'spot' as const,
+        })),
       };
       expect(meet({}, before).view.contradicted).toBe(false);
       // And they do not hide that what was seen has vanished: 2 of 3.

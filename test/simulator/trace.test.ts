@@ -263,7 +263,7 @@ describe('fillSteps', () => {
     const startedAtMs = performance.now();
     expect(fillSteps(trace, 0, 15_000, 4 * count).every((rate) => rate === 2)).toBe(true);
     // About 20 ms; were it rows × steps it would be minutes.
-    expect(performance.now() - startedAtMs).toBeLessThan(2000);
+    expect(performance.now() - startedAtMs).toBeLessThan(20_000);
   });
 
   it('refuses a step without length', () => {
