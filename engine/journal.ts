@@ -614,7 +614,7 @@ class JournalReader {
       untilMs: this.#int(),
     }));
     const unanswered = this.#shares();
-    const shapes = this.#list(() => JSON.parse(this.#string()) as PodShape);
+    const shapes = this.#list(() => this.#shape());
     const unschedulable = shapes.map(() => this.#uint());
     return {
       desired,
@@ -629,6 +629,14 @@ class JournalReader {
       shapes,
       unschedulable,
     };
+  }
+
+  #shape(): PodShape {
+    try {
+      return JSON.parse(this.#string()) as PodShape;
+    } catch (error) {
+      throw error instanceof JournalError ? error : new JournalError('a pod shape is not JSON');
+    }
   }
 
   #workers(before: readonly Worker[]): readonly Worker[] {
