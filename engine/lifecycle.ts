@@ -583,6 +583,7 @@ function buildWorkers(
   }
   const noPods: readonly number[] = seen.pods === null ? [] : zeros(seen.pods.shapes.length);
   const leaving = leavingPhases(state, seen.inbox?.doomed ?? NONE);
+  let next = 0;
   let absent = 0;
   for (let i = 0; i < instances.length; i++) {
     const instance = instances[i]!;
@@ -595,7 +596,11 @@ function buildWorkers(
     const node = joined.nodeOf[i]!;
     // A drain just undone: its node takes pods again as soon as the taint is off.
     const returning = undone.size > 0 && undone.has(instance.id);
-    const phase = returning ? 'joining' : (leaving?.get(instance.id) ?? stayingPhase(node));
+    while (next < leaving.length && leaving[next]![0] < instance.id) {
+      next++;
+    }
+    const leaves = next < leaving.length && leaving[next]![0] === instance.id;
+    const phase = returning ? 'joining' : leaves ? leaving[next]![1] : stayingPhase(node);
     workers.push({
       id: instance.id,
       zone: instance.zone,
@@ -634,13 +639,13 @@ function absentWorker(absence: Absence, noPods: readonly number[]): Worker {
   };
 }
 
-/** Phases of those that have a drain or a doomed mark, by id; null when none has. */
+/** Phases of those that have a drain or a doomed mark, sorted by id. */
 function leavingPhases(
   state: FleetState,
   marks: readonly DoomedMark[],
-): ReadonlyMap<string, Phase> | null {
+): readonly (readonly [id: string, phase: Phase])[] {
   if (state.drains.length === 0 && marks.length === 0) {
-    return null;
+    return NONE;
   }
   const phases = new Map<string, Phase>();
   for (const mark of marks) {
@@ -655,7 +660,7 @@ function leavingPhases(
       phases.set(instanceId, stage === 'evicting' ? 'draining' : 'tainted');
     }
   }
-  return phases;
+  return [...phases].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 function stayingPhase(node: KubeNode | null): Phase {
