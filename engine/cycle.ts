@@ -59,7 +59,8 @@ export const CALL_TIMEOUT_MS = 5_000;
 /** Clocks may differ by this much (S8). */
 export const CLOCK_SKEW_MS = 60_000;
 /** Kept free at the end of a cycle for commit, journal and release. */
-const CLOSING_MS = 3 * CALL_TIMEOUT_MS;
+const CLOSING_CALLS = 3;
+const CLOSING_MS = CLOSING_CALLS * CALL_TIMEOUT_MS;
 const EVICTION_ROUNDS = 3;
 const EVICTION_PAUSE_MS = 10_000;
 const LAUNCH_ROUNDS = 4;
@@ -76,6 +77,8 @@ interface Act {
   state: FleetState;
   committed: FleetState | null;
   nodeCount: number;
+  /** A write was refused because the lock is another’s by now: nothing more is done. */
+  lockLost: boolean;
   readonly events: CycleEvent[];
   readonly alarms: Alarm[];
 }
@@ -118,6 +121,7 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
     state: emptyState(input.configured.policy.name),
     committed: lock.stored.kind === 'known' ? lock.stored.state : null,
     nodeCount: 0,
+    lockLost: false,
     events: [],
     alarms: [],
   };
@@ -138,7 +142,7 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
   }
   let confirmedGone: readonly string[] = [];
   const toConfirm = absencesToConfirm(act.state, instances.ok ? instances.instances : null, nowMs);
-  if (toConfirm.length > 0) {
+  if (toConfirm.length > 0 && hasTime(act, 2 + CLOSING_CALLS)) {
     const described = yield* perform({ kind: 'describeInstances', ids: toConfirm });
     act.nowMs = described.completedAtMs;
     if (described.ok) {
@@ -199,27 +203,19 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
   const committed = yield* commit(act);
   if (committed === 'lock-lost') {
     act.events.push({ code: 'effect-failed', subject: 'commitState', value: 0 });
-    yield* journal(act, { ...record, outcome: 'lock-lost', decided: null });
-    return record;
+    const left: DecisionRecord = { ...record, outcome: 'lock-lost', decided: null };
+    yield* journal(act, left);
+    return left;
   }
   if (committed === 'ok' && input.mode !== 'observe') {
     yield* carryOut(act, seen, reconciled, view.desired ?? 0);
   }
 
   yield* journal(act, record);
-  const fleet = countFleet(view);
-  yield* perform({
-    kind: 'publishMetrics',
-    workers: view.workers.length,
-    ready: fleet.ready,
-    inFlight: fleet.arriving,
-    doomed: fleet.doomed,
-    pending: sum(view.unschedulable),
-  });
-  if (act.alarms.length > 0) {
-    yield* perform({ kind: 'notify', alarms: act.alarms });
+  yield* tell(act, view);
+  if (hasTime(act, 1)) {
+    yield* perform({ kind: 'releaseLock', owner: input.nonce, epoch: act.lockEpoch });
   }
-  yield* perform({ kind: 'releaseLock', owner: input.nonce, epoch: act.lockEpoch });
   return record;
 }
 
@@ -443,6 +439,10 @@ function* commit(act: Act): Process<'ok' | 'lock-lost' | 'failed'> {
   if (act.state === act.committed && act.epoch === act.lockEpoch) {
     return 'ok';
   }
+  if (!hasTime(act, CLOSING_CALLS)) {
+    act.events.push({ code: 'out-of-time', subject: 'commitState', value: 0 });
+    return 'failed';
+  }
   const { state, input } = act;
   const answer = yield* perform({
     kind: 'commitState',
@@ -460,6 +460,7 @@ function* commit(act: Act): Process<'ok' | 'lock-lost' | 'failed'> {
     return 'ok';
   }
   if (answer.reason === 'lock-lost') {
+    act.lockLost = true;
     return 'lock-lost';
   }
   act.events.push({ code: 'effect-failed', subject: 'commitState', value: 0 });
@@ -469,11 +470,21 @@ function* commit(act: Act): Process<'ok' | 'lock-lost' | 'failed'> {
 
 // ---------------------------------------------------------------- acting
 
-/** Whether another call that changes the world may begin: it would end before our deadline and well inside the lease (S8). */
+/** Whether so many calls, one after another, end before our deadline even if each hangs. */
+function hasTime(act: Act, calls: number): boolean {
+  return act.nowMs + calls * CALL_TIMEOUT_MS <= act.input.deadlineMs;
+}
+
+/**
+ * Whether another call that changes the world may begin: the lock is not known to be lost, and the call would end before
+ * our deadline, with time to close, and well inside the lease (S8).
+ */
 function mayMutate(act: Act): boolean {
+  if (act.lockLost) {
+    return false;
+  }
   const ends = act.nowMs + CALL_TIMEOUT_MS;
-  const may =
-    ends + CLOSING_MS <= act.input.deadlineMs && ends + 2 * CLOCK_SKEW_MS < act.lockExpiryAtMs;
+  const may = hasTime(act, 1 + CLOSING_CALLS) && ends + 2 * CLOCK_SKEW_MS < act.lockExpiryAtMs;
   if (!may) {
     act.events.push({ code: 'out-of-time', subject: '', value: 0 });
   }
@@ -519,13 +530,13 @@ function* carryOut(act: Act, seen: Seen, reconciled: Reconciled, desired: number
   if (act.state.drains.length > 0) {
     yield* terminateCommitted(act);
   }
-  yield* commit(act);
-  if (
-    reconciled.settledMarks.length > 0 ||
-    (seen.inbox !== null && seen.inbox.kickedAtMs !== null)
-  ) {
-    const kickedAtMs = seen.inbox?.kickedAtMs ?? null;
-    yield* perform({ kind: 'clearInbox', instanceIds: reconciled.settledMarks, kickedAtMs });
+  const committed = yield* commit(act);
+  const kickedAtMs = seen.inbox?.kickedAtMs ?? null;
+  const { settledMarks } = reconciled;
+  const toClear = settledMarks.length > 0 || kickedAtMs !== null;
+  if (committed === 'ok' && toClear && hasTime(act, CLOSING_CALLS)) {
+    const cleared = yield* perform({ kind: 'clearInbox', instanceIds: settledMarks, kickedAtMs });
+    act.nowMs = cleared.completedAtMs;
   }
 }
 
@@ -585,7 +596,7 @@ function* sendNewLaunches(act: Act, view: View): Process<void> {
     const tried = answered.attempts.length;
     const next = shares.map((share, n) => attempt(act.input.cluster.id, id, tried + n, share));
     act.state = withIntent(act.state, { ...answered, attempts: [...answered.attempts, ...next] });
-    if ((yield* commit(act)) !== 'ok') {
+    if (!mayMutate(act) || (yield* commit(act)) !== 'ok') {
       return;
     }
   }
@@ -675,20 +686,23 @@ function byText(a: string, b: string): number {
  * marked for termination, which happens once that is committed.
  */
 function* advanceDrain(act: Act, seen: Seen, drain: DrainIntent): Process<void> {
-  const node = seen.nodes?.find((each) => each.name === drain.nodeName);
+  const node = seen.nodes?.find(
+    (each) => each.name === drain.nodeName || each.instanceId === drain.instanceId,
+  );
   if (node === undefined) {
+    return;
+  }
+  // Asked each time: a person may have taken our taint off.
+  const tainted = yield* taint(act, node, drain.id);
+  if (!tainted) {
     return;
   }
   let current = drain;
   if (current.stage === 'tainting') {
-    const tainted = yield* taint(act, node, drain.id);
-    if (!tainted) {
-      return;
-    }
     current = { ...current, stage: 'evicting', progressedAtMs: act.nowMs };
     act.state = withDrain(act.state, current);
   }
-  for (let round = 1; ; round++) {
+  for (let round = 1; hasTime(act, 1 + CLOSING_CALLS); round++) {
     const listed = yield* perform({ kind: 'listNodePods', nodeName: node.name });
     act.nowMs = listed.completedAtMs;
     if (!listed.ok) {
@@ -744,7 +758,7 @@ function* advanceDrain(act: Act, seen: Seen, drain: DrainIntent): Process<void> 
     if (
       refused === 0 ||
       round === EVICTION_ROUNDS ||
-      resumesAtMs + CLOSING_MS > act.input.deadlineMs
+      resumesAtMs + CALL_TIMEOUT_MS + CLOSING_MS > act.input.deadlineMs
     ) {
       return;
     }
@@ -776,7 +790,7 @@ function withDrain(state: FleetState, drain: DrainIntent): FleetState {
 
 /** Terminates what is committed as terminating. Idempotent: repeated each cycle until the instance is seen to go. */
 function* terminateCommitted(act: Act): Process<void> {
-  if (!act.state.drains.some((drain) => drain.stage === 'terminating')) {
+  if (!act.state.drains.some((drain) => drain.stage === 'terminating') || !mayMutate(act)) {
     return;
   }
   if ((yield* commit(act)) !== 'ok') {
@@ -803,8 +817,31 @@ function* terminateCommitted(act: Act): Process<void> {
 // ---------------------------------------------------------------- closing
 
 function* journal(act: Act, record: DecisionRecord): Process<void> {
+  if (!hasTime(act, 1)) {
+    return;
+  }
   const answer = yield* perform({ kind: 'appendJournal', record });
   act.nowMs = answer.completedAtMs;
+}
+
+/** Metrics and alarms: left out when only the lock’s release has time left. */
+function* tell(act: Act, view: View): Process<void> {
+  const fleet = countFleet(view);
+  if (hasTime(act, 2)) {
+    const answer = yield* perform({
+      kind: 'publishMetrics',
+      workers: view.workers.length,
+      ready: fleet.ready,
+      inFlight: fleet.arriving,
+      doomed: fleet.doomed,
+      pending: sum(view.unschedulable),
+    });
+    act.nowMs = answer.completedAtMs;
+  }
+  if (act.alarms.length > 0 && hasTime(act, 2)) {
+    const answer = yield* perform({ kind: 'notify', alarms: act.alarms });
+    act.nowMs = answer.completedAtMs;
+  }
 }
 
 function quantizeMetrics(metrics: Metrics): Metrics {

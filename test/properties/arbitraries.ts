@@ -172,3 +172,8 @@ export function build(each: Case): {
   }));
   return { scenario, configured: result.configured, faults, calmFromMs };
 }
+
+/** So many runs by default; `FC_NUM_RUNS` asks for another number. */
+export function runs(numRuns: number): { numRuns?: number } {
+  return process.env['FC_NUM_RUNS'] === undefined ? { numRuns } : {};
+}

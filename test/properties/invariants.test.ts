@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { checkers, INVARIANTS, run, type Invariant } from '../../simulator/index.ts';
-import { anyCase, build, type Case } from './arbitraries.ts';
+import { anyCase, build, runs, type Case } from './arbitraries.ts';
 
 /** Runs a case with some invariants watched; the first violation is thrown with the case beside it. */
 function watch(each: Case, invariants: readonly Invariant[]): void {
@@ -19,7 +19,7 @@ describe('under every fault and load', () => {
         fc.property(anyCase, (each) => {
           watch(each, [invariant]);
         }),
-        { numRuns: 25 },
+        runs(25),
       );
     },
   );
@@ -29,7 +29,7 @@ describe('under every fault and load', () => {
       fc.property(anyCase, (each) => {
         watch(each, INVARIANTS);
       }),
-      { numRuns: 60 },
+      runs(60),
     );
   });
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decide, readJournal, type Cluster, type View } from '../../engine/index.ts';
 import { checkers, nodeCostMicroBdt, priceBook, run } from '../../simulator/index.ts';
-import { anyCase, build, type Case } from './arbitraries.ts';
+import { anyCase, build, runs, type Case } from './arbitraries.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -20,7 +20,7 @@ describe('metamorphic', () => {
         expect(journalOf(each)).toEqual(first);
         expect(journalOf(each, true)).toEqual(first);
       }),
-      { numRuns: 20 },
+      runs(20),
     );
   });
 
@@ -43,7 +43,7 @@ describe('metamorphic', () => {
           );
         }
       }),
-      { numRuns: 30 },
+      runs(30),
     );
   });
 
@@ -68,7 +68,7 @@ describe('metamorphic', () => {
           expect(net(crowded)).toBeGreaterThanOrEqual(net(view));
         }
       }),
-      { numRuns: 15 },
+      runs(15),
     );
   });
 
@@ -103,7 +103,7 @@ describe('metamorphic', () => {
         // Ids of drains carry the epoch; decisions and events do not.
         expect(decisions(moved, byMs)).toEqual(decisions(scenario, 0));
       }),
-      { numRuns: 15 },
+      runs(15),
     );
   });
 
