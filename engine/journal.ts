@@ -194,8 +194,8 @@ export class JournalWriter {
       view.recoveryUntilMs === before.recoveryUntilMs &&
       view.joinFailures === before.joinFailures &&
       view.joinFailedAtMs === before.joinFailedAtMs &&
-      view.poolBackoffs === before.poolBackoffs &&
-      view.victimBackoffs === before.victimBackoffs &&
+      samePools(view.poolBackoffs, before.poolBackoffs) &&
+      sameVictims(view.victimBackoffs, before.victimBackoffs) &&
       sameShares(view.unanswered, before.unanswered) &&
       sameNumbers(view.unschedulable, before.unschedulable) &&
       sameShapes(view.shapes, before.shapes);
@@ -762,4 +762,32 @@ class JournalReader {
       scale *= 128;
     }
   }
+}
+
+// By what they hold: a state that was read back from the table writes the bytes that the one before it would have.
+function samePools(a: View['poolBackoffs'], b: View['poolBackoffs']): boolean {
+  return (
+    a === b ||
+    (a.length === b.length &&
+      a.every(
+        (each, n) =>
+          each.zone === b[n]!.zone &&
+          each.market === b[n]!.market &&
+          each.failures === b[n]!.failures &&
+          each.untilMs === b[n]!.untilMs,
+      ))
+  );
+}
+
+function sameVictims(a: View['victimBackoffs'], b: View['victimBackoffs']): boolean {
+  return (
+    a === b ||
+    (a.length === b.length &&
+      a.every(
+        (each, n) =>
+          each.instanceId === b[n]!.instanceId &&
+          each.failures === b[n]!.failures &&
+          each.untilMs === b[n]!.untilMs,
+      ))
+  );
 }

@@ -20,6 +20,7 @@ import {
   type VictimBackoff,
 } from './state.ts';
 import {
+  countFleet,
   helpablePods,
   type Cluster,
   type Mode,
@@ -57,6 +58,8 @@ export interface Reconciled {
 
 /** An absence counts only after this long, and after a describe by id (S16). */
 export const ABSENCE_CONFIRM_MS = 300_000;
+/** AWS reclaims two minutes after its notice, or not at all. */
+const NOTICE_VOID_MS = 600_000;
 const VICTIM_BACKOFF_FIRST_MS = 1_800_000;
 const VICTIM_BACKOFF_LAST_MS = 21_600_000;
 
@@ -95,12 +98,13 @@ export function reconcile(
   const joined = join(seen);
   const roll = callRoll(seen, before, events);
   let state = roll.state;
+  const contradicted = roll.contradicted || joined.contradicted;
 
-  if (roll.contradicted) {
+  if (contradicted) {
     alarms.push({ code: 'observation-contradicts-state', subject: cluster.id });
   }
   state = forgetSettledIntents(state, seen);
-  state = beginRepairs(state, seen, joined, configured, roll.contradicted, events, alarms);
+  state = beginRepairs(state, seen, joined, configured, contradicted, events, alarms);
   const workersBefore = buildWorkers(seen, state, joined, NO_UNDONE);
   const undone = drainsToUndo(state, seen, workersBefore, configured, cluster, events, alarms);
   if (undone.ids.size > 0) {
@@ -111,7 +115,7 @@ export function reconcile(
 
   const workers =
     undone.ids.size > 0 ? buildWorkers(seen, state, joined, undone.ids) : workersBefore;
-  const view = makeView(seen, state, workers, roll.contradicted);
+  const view = makeView(seen, state, workers, contradicted);
   return {
     state,
     view,
@@ -119,7 +123,7 @@ export function reconcile(
     alarms,
     strayTaints: strayTaints(seen, state, joined),
     orphanNodes: joined.orphanNodes,
-    settledMarks: settledMarks(seen, state),
+    settledMarks: settledMarks(seen, state, undone.voided),
   };
 }
 
@@ -131,10 +135,18 @@ interface Joined {
   readonly podsOf: readonly (NodePods | null)[];
   /** Nodes that can be matched to no instance in any way: each vetoes `never-joined` (S15). */
   readonly unmatched: number;
+  /** Most Ready nodes belong to instances that were not listed: then that list is not believed (S16). */
+  readonly contradicted: boolean;
   readonly orphanNodes: readonly string[];
 }
 
-const NOT_JOINED: Joined = { nodeOf: [], podsOf: [], unmatched: 0, orphanNodes: [] };
+const NOT_JOINED: Joined = {
+  nodeOf: [],
+  podsOf: [],
+  unmatched: 0,
+  contradicted: false,
+  orphanNodes: [],
+};
 
 /**
  * Finds each instance’s node and pods. Both lists are sorted, and a node is named by its instance id, so this is a merge;
@@ -150,6 +162,8 @@ function join(seen: Seen): Joined {
   const orphanNodes: string[] = [];
   const perNode = pods?.perNode ?? [];
   let unmatched = 0;
+  let ready = 0;
+  let unlisted = 0;
   let i = 0;
   let p = 0;
   for (const node of nodes ?? []) {
@@ -159,6 +173,9 @@ function join(seen: Seen): Joined {
     const nodePods = p < perNode.length && perNode[p]!.nodeName === node.name ? perNode[p]! : null;
     if (node.controlPlane) {
       continue;
+    }
+    if (node.ready) {
+      ready++;
     }
     const key = node.instanceId ?? node.name;
     while (i < instances.length && instances[i]!.id < key) {
@@ -171,6 +188,8 @@ function join(seen: Seen): Joined {
     if (at < 0) {
       if (node.instanceId === null) {
         unmatched++;
+      } else if (node.ready) {
+        unlisted++;
       }
       continue;
     }
@@ -180,7 +199,7 @@ function join(seen: Seen): Joined {
       orphanNodes.push(node.name);
     }
   }
-  return { nodeOf, podsOf, unmatched, orphanNodes };
+  return { nodeOf, podsOf, unmatched, contradicted: unlisted * 2 > ready, orphanNodes };
 }
 
 function findInstance(instances: readonly Instance[], node: KubeNode): number {
@@ -348,6 +367,8 @@ function beginRepairs(
   let { joinFailures, joinFailedAtMs } = state;
   let repairing = state.drains.some((drain) => drain.reason === 'unhealthy');
   const nodesComplete = seen.nodes !== null && joined.unmatched === 0;
+  const doubted = nodesDoubted(instances, joined, configured, nowMs);
+  let givingUp = state.drains.some((drain) => drain.reason === 'never-joined');
   const begin = (
     instance: Instance,
     node: KubeNode | null,
@@ -405,6 +426,13 @@ function beginRepairs(
       if (!nodesComplete) {
         continue;
       }
+      if (doubted) {
+        alarms.push({ code: 'observation-contradicts-state', subject: instance.id });
+        if (givingUp) {
+          continue;
+        }
+        givingUp = true;
+      }
       joinFailures++;
       joinFailedAtMs = nowMs;
       if (joinFailures >= 2) {
@@ -424,6 +452,28 @@ function beginRepairs(
     return state;
   }
   return { ...state, drains: [...replaced, ...begun], joinFailures, joinFailedAtMs };
+}
+
+/**
+ * Whether most of the fleet is said to have lost the nodes that it surely had, being twice as old as one that never joined
+ * gets: a master that was replaced knows no node for a while. Then they are given up one at a time, with an alarm.
+ */
+function nodesDoubted(
+  instances: readonly Instance[],
+  joined: Joined,
+  { settings }: ConfiguredPolicy,
+  nowMs: number,
+): boolean {
+  let alive = 0;
+  let lost = 0;
+  instances.forEach((instance, i) => {
+    if (isAlive(instance)) {
+      const old = nowMs - instance.launchedAtMs >= 2 * settings.joinTimeoutSeconds * 1000;
+      alive++;
+      lost += old && joined.nodeOf[i] === null ? 1 : 0;
+    }
+  });
+  return lost >= 2 && lost * 2 > alive;
 }
 
 /** One node that joined after the last failure closes the breaker (S14). */
@@ -497,7 +547,8 @@ const NO_UNDONE: ReadonlySet<string> = new Set();
 /**
  * Voluntary drains that are undone: paused; pods need the room (before any is bought, S12); a pod that may not be moved
  * turned up, or the pods no longer fit elsewhere (validated at every step); stalled or too long (S11, the victim then
- * backs off 30 minutes to 6 hours). Never one that is `terminating`: that is finished whatever happens (S8).
+ * backs off 30 minutes to 6 hours). Never one that is `terminating`: that is finished whatever happens (S8). A notice that
+ * came to nothing (the instance still runs, not drained, long after it) is void: drain and mark are dropped.
  */
 function drainsToUndo(
   state: FleetState,
@@ -507,27 +558,39 @@ function drainsToUndo(
   cluster: Cluster,
   events: CycleEvent[],
   alarms: Alarm[],
-): { state: FleetState; ids: ReadonlySet<string> } {
-  const reversible = state.drains.filter(
-    (drain) => drain.reason === 'scale-down' && drain.stage !== 'terminating',
-  );
+): { state: FleetState; ids: ReadonlySet<string>; voided: ReadonlySet<string> } {
+  const reversible = state.drains.filter((drain) => drain.stage !== 'terminating');
   if (reversible.length === 0) {
-    return { state, ids: NO_UNDONE };
+    return { state, ids: NO_UNDONE, voided: NO_UNDONE };
   }
   const { settings } = configured;
   const view = makeView(seen, state, workers, false);
   const waiting = seen.pods === null ? null : helpablePods(view, cluster.template, 0);
   const ids = new Set<string>();
+  const voided = new Set<string>();
   const kept: Worker[] = [];
+  // Others were lost meanwhile: min holds by keeping what is here, before any node is bought.
+  let lacking = seen.instances === null ? 0 : settings.nodeCountMin - countFleet(view).supply;
   let victimBackoffs = state.victimBackoffs;
   for (const drain of reversible) {
     const worker = workers.find((each) => each.id === drain.instanceId);
+    const drainingForMs = seen.nowMs - drain.startedAtMs;
+    if (drain.reason !== 'scale-down') {
+      // Dead ones and those that never joined were not announced, and are never given back.
+      const noticed = drain.reason === 'reclaim' || drain.reason === 'rebalance';
+      if (!noticed || drainingForMs < Math.max(NOTICE_VOID_MS, settings.drainMaxSeconds * 1000)) {
+        continue;
+      }
+      voided.add(drain.instanceId);
+    }
     const stalled =
+      voided.has(drain.instanceId) ||
       seen.nowMs - drain.progressedAtMs >= settings.drainStallSeconds * 1000 ||
-      seen.nowMs - drain.startedAtMs >= settings.drainMaxSeconds * 1000;
+      drainingForMs >= settings.drainMaxSeconds * 1000;
     const undo =
       seen.mode === 'paused' ||
       stalled ||
+      lacking > 0 ||
       (waiting !== null && waiting > 0) ||
       (seen.pods !== null &&
         seen.nodes !== null &&
@@ -540,6 +603,7 @@ function drainsToUndo(
       continue;
     }
     ids.add(drain.instanceId);
+    lacking--;
     events.push({ code: 'drain-undone', subject: drain.instanceId, value: drain.podsLeft });
     if (stalled) {
       alarms.push({ code: 'drain-stuck', subject: drain.instanceId });
@@ -547,12 +611,10 @@ function drainsToUndo(
     }
   }
   if (ids.size === 0) {
-    return { state, ids };
+    return { state, ids, voided };
   }
-  const drains = state.drains.filter(
-    (drain) => drain.reason !== 'scale-down' || !ids.has(drain.instanceId),
-  );
-  return { state: { ...state, drains, victimBackoffs }, ids };
+  const drains = state.drains.filter((drain) => !ids.has(drain.instanceId));
+  return { state: { ...state, drains, victimBackoffs }, ids, voided };
 }
 
 function withVictimFailed(
@@ -762,12 +824,16 @@ function strayTaints(seen: Seen, state: FleetState, joined: Joined): readonly st
   return strays ?? NONE;
 }
 
-/** Marks of instances that are no longer there. */
-function settledMarks(seen: Seen, state: FleetState): readonly string[] {
+/** Marks of instances that are no longer there, and those that came to nothing. */
+function settledMarks(
+  seen: Seen,
+  state: FleetState,
+  voided: ReadonlySet<string>,
+): readonly string[] {
   if (seen.inbox === null || seen.instances === null || seen.inbox.doomed.length === 0) {
     return NONE;
   }
   return seen.inbox.doomed
     .map((mark) => mark.instanceId)
-    .filter((instanceId) => !isKnown(state, instanceId));
+    .filter((instanceId) => voided.has(instanceId) || !isKnown(state, instanceId));
 }

@@ -142,6 +142,8 @@ interface WatchedCycle {
   commitFailed: boolean;
   /** The instances it was shown; null: it was not. */
   listed: readonly Instance[] | null;
+  /** The instances that it was shown to be marked; none, when it was not. */
+  marked: ReadonlySet<string>;
   /** Pods that a worker could host and that were shown to have no room; null: it was not shown. */
   waiting: number | null;
   /** Nodes that were Ready in truth when it listed nodes; null: it has not. */
@@ -215,6 +217,25 @@ export class Facts {
     return doomed;
   }
 
+  /**
+   * Ids of what the cycle may take for workers: alive since before it began, or shown to it as alive, or remembered and not
+   * yet confirmed gone.
+   */
+  believed(): readonly string[] {
+    const { startedAtMs, listed } = this.cycle!;
+    const alive = this.world.aliveInstances();
+    const fresh = new Set(
+      alive.filter(({ launchedAtMs }) => launchedAtMs >= startedAtMs).map(({ id }) => id),
+    );
+    const { stored } = this.table;
+    const ids = new Set([
+      ...alive.map(({ id }) => id),
+      ...(listed ?? []).filter(isAlive).map(({ id }) => id),
+      ...(stored.kind === 'known' ? stored.state.known : []),
+    ]);
+    return [...ids].filter((id) => !fresh.has(id));
+  }
+
   /** Instances that nobody of ours launched since, the ones of before the run left out. */
   addedByHandSince(atMs: number): number {
     return this.world
@@ -256,6 +277,7 @@ export class Facts {
         frozen: false,
         commitFailed: false,
         listed: null,
+        marked: new Set(),
         waiting: null,
         readyWhenListed: null,
         record: null,
@@ -280,6 +302,8 @@ export class Facts {
       const cycle = this.cycle!;
       if (effect.kind === 'commitState') {
         cycle.commitFailed ||= !result.ok;
+      } else if (effect.kind === 'readInbox' && result.ok && 'inbox' in result) {
+        cycle.marked = new Set(result.inbox.doomed.map(({ instanceId }) => instanceId));
       } else if (effect.kind === 'listInstances') {
         cycle.listed = result.ok && 'instances' in result ? result.instances : null;
       } else if (effect.kind === 'listPods') {
@@ -372,16 +396,9 @@ const bounds: Invariant = {
               continue;
             }
             terminating.add(instanceId);
-            const doomed = facts.doomed();
-            const shown = new Set(facts.cycle!.listed?.filter(isAlive).map(({ id }) => id));
-            const staying = world
-              .aliveInstances()
-              .filter(
-                ({ id }) =>
-                  !doomed.has(id) &&
-                  facts.drainOf(id) === undefined &&
-                  (facts.cycle!.listed === null || shown.has(id)),
-              );
+            const staying = facts
+              .believed()
+              .filter((id) => !facts.cycle!.marked.has(id) && facts.drainOf(id) === undefined);
             const min = facts.settings.nodeCountMin;
             if (staying.length < min) {
               fail(
@@ -452,8 +469,11 @@ const informedRemovals: Invariant = {
         const unread = (
           ['instancesKnown', 'nodesKnown', 'podsKnown', 'inboxKnown'] as const
         ).filter((list) => !view[list]);
-        if (unread.length > 0 || view.contradicted || view.mode !== 'act') {
-          fail(`a removal was decided without ${unread.join(', ') || view.mode}`);
+        if (unread.length > 0 || view.contradicted || view.mode === 'paused') {
+          const wrong = view.contradicted ? 'on a list that is not believed' : 'while paused';
+          fail(
+            `a removal was decided ${unread.length > 0 ? `without ${unread.join(', ')}` : wrong}`,
+          );
         }
         const maxAgeMs = facts.settings.readingMaxAgeSeconds * 1000;
         const cpu = view.metrics.cpuPercent;
@@ -485,7 +505,7 @@ const informedRemovals: Invariant = {
       },
       cycleEnds: (_, killed) => {
         const cycle = facts.cycle!;
-        if (killed || cycle.commitFailed || cycle.record?.outcome !== 'decided') {
+        if (killed || cycle.commitFailed || cycle.record?.decided?.view.mode !== 'act') {
           return;
         }
         const waiting = cycle.waiting ?? 0;
@@ -1030,6 +1050,8 @@ const moneyAddsUp: Invariant = {
 
 /** Cycles in which nothing went wrong that a drain may need beyond its limit. */
 const DRAIN_GRACE_CYCLES = 3;
+/** A notice that nothing has come of for this long is void. */
+const NOTICE_VOID_MS = 600_000;
 
 const drainsEnd: Invariant = {
   number: 13,
@@ -1043,8 +1065,10 @@ const drainsEnd: Invariant = {
           return;
         }
         const alive = new Set(facts.world.aliveInstances().map(({ id }) => id));
-        const limitMs = facts.settings.drainMaxSeconds * 1000;
+        const drainMaxMs = facts.settings.drainMaxSeconds * 1000;
         for (const { id, instanceId, reason, stage, startedAtMs } of facts.drains) {
+          const noticed = reason === 'reclaim' || reason === 'rebalance';
+          const limitMs = noticed ? Math.max(NOTICE_VOID_MS, drainMaxMs) : drainMaxMs;
           if (
             !alive.has(instanceId) ||
             (stage !== 'terminating' && nowMs - startedAtMs < limitMs)

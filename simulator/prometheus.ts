@@ -27,11 +27,12 @@ export class Prometheus {
   #last: Int32Array;
   #tracked: number[] = [];
 
-  #memoryPercent = 0;
-  #unschedulablePods = 0;
-  #latencyP95Ms = 0;
-  #requestsPerSecond = 0;
-  #anyNode = false;
+  /** What the gauges showed, and how many nodes were up, by `scrape % scrapes`. */
+  readonly #memoryPercent: Float64Array;
+  readonly #unschedulablePods: Float64Array;
+  readonly #latencyP95Ms: Float64Array;
+  readonly #requestsPerSecond: Float64Array;
+  readonly #upCount: Int32Array;
 
   constructor(scrapeMs: number, cores: number, slots: number) {
     this.#scrapeMs = scrapeMs;
@@ -39,6 +40,11 @@ export class Prometheus {
     this.#scrapes = Math.floor(CPU_WINDOW_MS / scrapeMs) + 2;
     this.#idle = Array.from({ length: this.#scrapes }, () => new Float64Array(slots));
     this.#scrapedAtMs = new Float64Array(this.#scrapes);
+    this.#memoryPercent = new Float64Array(this.#scrapes);
+    this.#unschedulablePods = new Float64Array(this.#scrapes);
+    this.#latencyP95Ms = new Float64Array(this.#scrapes);
+    this.#requestsPerSecond = new Float64Array(this.#scrapes);
+    this.#upCount = new Int32Array(this.#scrapes);
     this.#bootedAtMs = new Float64Array(slots);
     this.#first = new Int32Array(slots).fill(-1);
     this.#last = new Int32Array(slots).fill(-1);
@@ -91,23 +97,24 @@ export class Prometheus {
       }
       this.#last[slot] = scrape;
     }
-    this.#anyNode = upCount > 0;
+    this.#upCount[at] = upCount;
     if (scrape % this.#scrapes === 0) {
       this.#forget(scrape);
     }
   }
 
-  /** Gauges, as their exporters showed them at the last scrape. */
+  /** Gauges, as their exporters show them at the scrape that has just been made. */
   setGauges(
     memoryPercent: number,
     unschedulablePods: number,
     latencyP95Ms: number,
     requestsPerSecond: number,
   ): void {
-    this.#memoryPercent = memoryPercent;
-    this.#unschedulablePods = unschedulablePods;
-    this.#latencyP95Ms = latencyP95Ms;
-    this.#requestsPerSecond = requestsPerSecond;
+    const at = this.#scrape % this.#scrapes;
+    this.#memoryPercent[at] = memoryPercent;
+    this.#unschedulablePods[at] = unschedulablePods;
+    this.#latencyP95Ms[at] = latencyP95Ms;
+    this.#requestsPerSecond[at] = requestsPerSecond;
   }
 
   #forget(scrape: number): void {
@@ -117,9 +124,20 @@ export class Prometheus {
     });
   }
 
+  /** The newest scrape that a query at `atMs` may see, as with `time=`; -1: there is none. */
+  #newestAt(atMs: number): number {
+    const oldest = Math.max(0, this.#scrape - this.#scrapes + 1);
+    let newest = this.#scrape;
+    while (newest >= oldest && this.#scrapedAtMs[newest % this.#scrapes]! > atMs) {
+      newest--;
+    }
+    return newest < oldest ? -1 : newest;
+  }
+
   /** All readings at `atMs`. */
   query(atMs: number): Metrics {
-    if (this.#scrape < 0) {
+    const newest = this.#newestAt(atMs);
+    if (newest < 0) {
       const missing: Reading = { missing: 'empty' };
       return {
         cpuPercent: missing,
@@ -129,16 +147,16 @@ export class Prometheus {
         requestsPerSecond: missing,
       };
     }
-    const sampledAtMs = this.#scrapedAtMs[this.#scrape % this.#scrapes]!;
-    const gauge = (value: number): Reading => ({
-      value,
-      sampledAtMs,
+    const at = newest % this.#scrapes;
+    const gauge = (values: Float64Array): Reading => ({
+      value: values[at]!,
+      sampledAtMs: this.#scrapedAtMs[at]!,
       coverageRatio: 1,
       missing: null,
     });
     return {
       cpuPercent: this.cpuPercent(atMs),
-      memoryPercent: this.#anyNode ? gauge(this.#memoryPercent) : { missing: 'empty' },
+      memoryPercent: this.#upCount[at]! > 0 ? gauge(this.#memoryPercent) : { missing: 'empty' },
       unschedulablePods: gauge(this.#unschedulablePods),
       apiLatencyP95Ms: gauge(this.#latencyP95Ms),
       requestsPerSecond: gauge(this.#requestsPerSecond),
@@ -151,13 +169,14 @@ export class Prometheus {
     while (oldest <= this.#scrape && this.#scrapedAtMs[oldest % this.#scrapes]! < startMs) {
       oldest++;
     }
-    const newest = this.#scrape;
+    const newest = this.#newestAt(atMs);
     let idle = 0;
     let all = 0;
     let nodes = 0;
     let samples = 0;
+    let sampledAtMs = 0;
     for (const slot of this.#tracked) {
-      const last = this.#last[slot]!;
+      const last = this.#last[slot]! < newest ? this.#last[slot]! : newest;
       const first = this.#first[slot]! > oldest ? this.#first[slot]! : oldest;
       const count = last - first + 1;
       if (this.#first[slot]! < 0 || count < 1) {
@@ -170,6 +189,7 @@ export class Prometheus {
       }
       const firstAtMs = this.#scrapedAtMs[first % this.#scrapes]!;
       const lastAtMs = this.#scrapedAtMs[last % this.#scrapes]!;
+      sampledAtMs = lastAtMs > sampledAtMs ? lastAtMs : sampledAtMs;
       const firstIdle = this.#idle[first % this.#scrapes]![slot]!;
       const increase = this.#idle[last % this.#scrapes]![slot]! - firstIdle;
       const firstAll = (this.#coresTotal * (firstAtMs - this.#bootedAtMs[slot]!)) / 1000;
@@ -201,7 +221,7 @@ export class Prometheus {
     const expected = nodes * Math.floor(CPU_WINDOW_MS / this.#scrapeMs);
     return {
       value: 100 * (1 - idle / all),
-      sampledAtMs: this.#scrapedAtMs[newest % this.#scrapes]!,
+      sampledAtMs,
       coverageRatio: samples >= expected ? 1 : samples / expected,
       missing: null,
     };

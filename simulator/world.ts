@@ -13,11 +13,11 @@ const SHUTTING_DOWN = 2;
 const TERMINATED = 3;
 const STATE_NAMES = ['pending', 'running', 'shutting-down', 'terminated'] as const;
 
-/** Due at an instant, to one slot. */
+/** Due at an instant, to one slot and its machine of that generation. */
 interface NodeEvent {
   readonly atMs: number;
-  readonly serial: number;
   readonly slot: number;
+  readonly generation: number;
   readonly kind: 'runs' | 'joins' | 'ready' | 'visible' | 'terminated' | 'forgotten';
 }
 
@@ -236,7 +236,6 @@ export class World {
     { readonly request: string; readonly ids: readonly string[] }
   >();
   #events: NodeEvent[] = [];
-  #eventSerial = 0;
   #instancesCache: readonly Instance[] | null = null;
   #nodesCache: readonly KubeNode[] | null = null;
   #podsCache: readonly NodePods[] | null = null;
@@ -344,7 +343,7 @@ export class World {
     );
     if (nowMs - this.#hpaSyncedAtMs >= HPA_SYNC_MS) {
       this.#hpaSyncedAtMs = nowMs;
-      this.#autoscale(nowMs);
+      this.#autoscale(nowMs, k);
     }
     this.#schedule(nowMs, k);
     this.#serve(this.demand.requestsPerSecond[k]!);
@@ -421,20 +420,20 @@ export class World {
 
   // ================================================================ pods
 
-  #autoscale(nowMs: number): void {
+  #autoscale(nowMs: number, k: number): void {
     const current = this.replicas[0]!;
     const running = this.runningTotal[0]!;
     const wanted = this.#hpa.sync(nowMs, current, running, current - running, this.usageMillicpu);
     if (wanted > current) {
       this.#waiting[0]!.push(nowMs, wanted - current);
     } else if (wanted < current) {
-      this.#removeWebPods(current - wanted, nowMs);
+      this.#removeWebPods(current - wanted, nowMs, k);
     }
     this.replicas[0] = wanted;
   }
 
   /** As a ReplicaSet ranks them: those without a node first, then those not running yet, then from the node with most. */
-  #removeWebPods(count: number, nowMs: number): void {
+  #removeWebPods(count: number, nowMs: number, k: number): void {
     let left =
       count -
       this.#waiting[0]!.pop(count, (sinceMs, pods) => this.#noteGivenUp(sinceMs, pods, nowMs));
@@ -442,7 +441,7 @@ export class World {
       const slot = this.#up[i]!;
       const taken = Math.min(left, this.#starting[slot * this.#shapeCount]!);
       for (let n = 0; n < taken; n++) {
-        this.#end(slot, 0);
+        this.#end(slot, 0, k);
       }
       left -= taken;
     }
@@ -453,7 +452,7 @@ export class World {
         fullest--;
         continue;
       }
-      this.#end(slots.values().next().value!, 0);
+      this.#end(slots.values().next().value!, 0, k);
       left--;
     }
   }
@@ -567,8 +566,8 @@ export class World {
     this.#byWebCount[after]!.add(slot);
   }
 
-  /** A bound pod begins to end: it takes no more traffic, and keeps its room until its grace is over. */
-  #end(slot: number, s: number): void {
+  /** A bound pod begins to end, by `fromStep`: no more traffic, and it keeps its room until its grace is over. */
+  #end(slot: number, s: number, fromStep: number): void {
     const at = slot * this.#shapeCount + s;
     if (this.#starting[at]! > 0) {
       this.#starting[at] = this.#starting[at]! - 1;
@@ -579,7 +578,7 @@ export class World {
     this.#terminating[at] = this.#terminating[at]! + 1;
     this.#podsChanged(slot);
     const steps = Math.max(1, Math.ceil(this.#workloads[s]!.graceMs / this.demand.stepMs));
-    this.#endsDue.add(this.stepIndex, steps, slot, this.#generation[slot]!, s);
+    this.#endsDue.add(fromStep, steps, slot, this.#generation[slot]!, s);
   }
 
   #podsChanged(slot: number): void {
@@ -591,24 +590,26 @@ export class World {
 
   #happen(event: NodeEvent): void {
     const { slot } = event;
+    // Of a machine that has been stopped since: the slot may be another's by now.
+    const stale = event.generation !== this.#generation[slot];
     switch (event.kind) {
       case 'visible':
         this.#instancesCache = null;
         break;
       case 'runs':
-        if (this.#state[slot] !== PENDING) {
+        if (stale || this.#state[slot] !== PENDING) {
           return;
         }
         this.#setState(slot, RUNNING);
         break;
       case 'joins':
-        if (this.#state[slot] !== RUNNING) {
+        if (stale || this.#state[slot] !== RUNNING) {
           return;
         }
         this.#join(slot, event.atMs);
         break;
       case 'ready':
-        if (this.#state[slot] !== RUNNING || this.#joined[slot] === 0) {
+        if (stale || this.#state[slot] !== RUNNING || this.#joined[slot] === 0) {
           return;
         }
         this.setReady(slot, true, event.atMs);
@@ -623,7 +624,7 @@ export class World {
   }
 
   #due(atMs: number, slot: number, kind: NodeEvent['kind']): void {
-    const event: NodeEvent = { atMs, serial: this.#eventSerial++, slot, kind };
+    const event: NodeEvent = { atMs, slot, generation: this.#generation[slot]!, kind };
     let at = this.#events.length;
     while (at > 0 && this.#events[at - 1]!.atMs <= atMs) {
       at--;
@@ -642,9 +643,16 @@ export class World {
     this.#noded.splice(at, 0, slot);
     this.#upAt[slot] = this.#upCount;
     this.#up[this.#upCount++] = slot;
-    this.prometheus.track(slot, this.#launchedAtMs[slot]! + 10_000);
+    const bootedAtMs = this.#launchedAtMs[slot]! + 10_000;
+    this.#idleSeconds[slot] = this.#idleSince(Math.max(0, atMs - bootedAtMs));
+    this.prometheus.track(slot, bootedAtMs);
     this.#nodeChanged(slot);
     this.#podsCache = null;
+  }
+
+  /** What the idle counter of a machine shows that has been up for so long, half of it idle. */
+  #idleSince(upMs: number): number {
+    return ((upMs / 1000) * (this.scenario.cluster.worker.millicpu / 1000)) / 2;
   }
 
   /** Turns a node Ready or NotReady. */
@@ -874,8 +882,7 @@ export class World {
       this.#join(slot, sinceMs);
       this.setReady(slot, true, sinceMs + 1000 * this.scenario.startup.medianSeconds);
       this.#readyChangedAtMs[slot] = sinceMs + 1000 * this.scenario.startup.medianSeconds;
-      this.#idleSeconds[slot] =
-        (EARLIER_MS / 1000) * (this.scenario.cluster.worker.millicpu / 1000) * 0.5;
+      this.#idleSeconds[slot] = this.#idleSince(EARLIER_MS);
       this.launches++;
     }
     for (let s = this.#shapeCount - 1; s >= 0; s--) {
@@ -976,6 +983,10 @@ export class World {
     if (slot < 0) {
       return false;
     }
+    // Of a machine that still runs: its pods go with it, and it stays without a node until its agent restarts.
+    if (this.#upAt[slot]! >= 0) {
+      this.#stopMachine(slot);
+    }
     this.#joined[slot] = 0;
     this.#noded.splice(this.#noded.indexOf(slot), 1);
     this.#nodesCache = null;
@@ -1021,7 +1032,7 @@ export class World {
     if (this.#starting[at] === 0 && this.runningTotal[s]! <= this.replicas[s]! - unavailable) {
       return 'blocked-by-pdb';
     }
-    this.#end(slot, s);
+    this.#end(slot, s, this.stepIndex);
     this.evictions++;
     this.#waiting[s]!.push(this.nextStepAtMs, 1);
     return 'ok';

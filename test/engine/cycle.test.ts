@@ -1,28 +1,48 @@
 import { describe, expect, test } from 'vitest';
-import { decodeState, type EffectKind } from '../../engine/index.ts';
+import {
+  CALL_TIMEOUT_MS,
+  CLOCK_SKEW_MS,
+  decodeState,
+  HOLDER_GRACE_MS,
+  LOCK_MS,
+  type EffectKind,
+} from '../../engine/index.ts';
 import {
   alarmsOf,
   attempt,
+  cluster,
+  configured,
   decidedIn,
   drain,
   EPOCH,
   eventsOf,
   fleetOf,
   HOUR,
+  instance,
   known,
   launch,
+  metrics,
   MINUTE,
+  MISSING,
   mutations,
+  node,
   NOW,
   only,
   order,
   play,
   podOnNode,
+  pods,
+  reading,
   refused,
+  SECOND,
   state,
   storedState,
   TIMEOUT,
   idOf,
+  withInstance,
+  withNode,
+  without,
+  type Script,
 } from './build.ts';
 
 const waiting = (pods: number) => ({
@@ -319,5 +339,430 @@ describe('what cannot be read', () => {
     const played = play({ seen: { ...fleetOf(3), instances: [] }, stored: known(three) });
     expect(mutations(played)).toEqual([]);
     expect(alarmsOf(played).join()).toContain('observation-contradicts-state');
+  });
+});
+
+const hot = (pods: number): Script => ({ ...waiting(pods), stored: known(three) });
+const oneZone = cluster({ zones: ['a'] });
+
+describe('whose the lock is', () => {
+  test('it is asked for with our own deadline and a grace, inside the outer bound (S9)', () => {
+    const [asked] = only(play(), 'acquireLock');
+    expect(asked).toEqual({
+      kind: 'acquireLock',
+      owner: 'n1',
+      epoch: EPOCH,
+      nowMs: NOW,
+      lockExpiryAtMs: NOW + LOCK_MS,
+      holderDeadlineAtMs: NOW + MINUTE + HOLDER_GRACE_MS,
+    });
+  });
+
+  test.each([
+    ['at its deadline', NOW, 'lock-held'],
+    ['past its deadline', NOW - 1, 'decided'],
+  ])('a holder %s: %i → %s (S9)', (_when, holderDeadlineAtMs, outcome) => {
+    const played = play({
+      answers: {
+        acquireLock: (_, nth) => (nth === 0 ? refused('held') : { ok: true, stored: known(three) }),
+        // Its clock runs ahead of ours: the write was refused for its epoch.
+        readLock: held('dead', holderDeadlineAtMs, EPOCH + 1),
+      },
+    });
+    expect(played.record?.outcome).toBe(outcome);
+  });
+
+  test('an expired lock is taken, and lost to whoever was faster', () => {
+    const played = play({
+      answers: {
+        acquireLock: refused('held'),
+        readLock: (_, nth) =>
+          nth === 0 ? held('dead', NOW - 1, EPOCH + 1) : held('faster', NOW + MINUTE, EPOCH + 2),
+      },
+    });
+    expect(only(played, 'acquireLock')).toHaveLength(2);
+    expect(played.record?.outcome).toBe('lock-held');
+    expect(mutations(played)).toEqual([]);
+  });
+
+  test('when neither the write nor the read is answered, nothing is done', () => {
+    const played = play({ ...hot(3), answers: { acquireLock: TIMEOUT, readLock: TIMEOUT } });
+    expect(order(played)).toEqual(['acquireLock', 'readLock', 'appendJournal']);
+    expect(played.record).toMatchObject({ outcome: 'lock-unavailable', decided: null });
+  });
+
+  test('found to be ours by reading, it goes on from the state read with it, to its expiry (S10)', () => {
+    const lock = { owner: 'n1', epoch: EPOCH, lockExpiryAtMs: NOW + MINUTE, holderDeadlineAtMs: 0 };
+    const played = play({
+      ...hot(3),
+      answers: { acquireLock: TIMEOUT, readLock: { ok: true, lock, stored: known(three) } },
+    });
+    // One minute of lease is less than two skews: decided and committed, and left at that (S8).
+    expect(storedState(played).launches).toHaveLength(1);
+    expect(mutations(played)).toEqual([]);
+  });
+});
+
+describe('the last moment to act', () => {
+  const withLease = (leftMs: number) =>
+    play({
+      ...hot(3),
+      input: { deadlineMs: NOW + LOCK_MS },
+      answers: {
+        queryMetrics: { ok: true, metrics: metrics(), tookMs: LOCK_MS - leftMs },
+      },
+    });
+
+  test('leaves a call and twice the skew of the lease (S8)', () => {
+    const needed = CALL_TIMEOUT_MS + 2 * CLOCK_SKEW_MS;
+    // 20 ms: the lock and the commit before it.
+    expect(only(withLease(needed + 21), 'launchInstances')).not.toEqual([]);
+    const late = withLease(needed + 20);
+    expect(mutations(late)).toEqual([]);
+    expect(eventsOf(late)).toContain('out-of-time ');
+    expect(storedState(late).launches).toHaveLength(1);
+  });
+
+  test('a call that hangs never ends after our deadline, and closing still has its time', () => {
+    for (let seconds = 5; seconds <= 60; seconds++) {
+      const deadlineMs = NOW + seconds * SECOND;
+      const played = play({
+        ...hot(30),
+        input: { deadlineMs },
+        answers: { launchInstances: TIMEOUT },
+      });
+      expect(played.endedAtMs).toBeLessThanOrEqual(deadlineMs);
+      if (mutations(played).length > 0) {
+        expect(order(played)).toContain('appendJournal');
+        expect(order(played).at(-1)).toBe('releaseLock');
+      }
+    }
+  });
+});
+
+describe('a lock lost in the middle', () => {
+  test('after the intent: what was sent stays recorded as unanswered, and no more is sent', () => {
+    const played = play({
+      ...hot(30),
+      cluster: oneZone,
+      policy: configured('node-fleet', { pendingStep: 3, spotPercent: 100 }),
+      answers: {
+        launchInstances: refused('insufficient-capacity'),
+        commitState: (_, nth) => (nth === 0 ? { ok: true } : refused('lock-lost')),
+      },
+    });
+    expect(only(played, 'launchInstances')).toHaveLength(1);
+    expect(storedState(played).launches[0].attempts).toMatchObject([{ outcome: 'unknown' }]);
+  });
+
+  test('before `terminating` is committed: nothing is terminated', () => {
+    const played = play({
+      stored: known({ ...three, desired: 2, drains: [drain(idOf(3), { stage: 'tainting' })] }),
+      answers: { commitState: refused('lock-lost') },
+    });
+    expect(only(played, 'terminateInstance')).toEqual([]);
+  });
+
+  test('a commit that has no answer: no terminate either, and an alarm', () => {
+    const played = play({
+      stored: known({ ...three, desired: 2, drains: [drain(idOf(3))] }),
+      answers: { commitState: TIMEOUT },
+    });
+    expect(only(played, 'terminateInstance')).toEqual([]);
+    expect(alarmsOf(played)).toContain('commit-failed');
+  });
+});
+
+describe('answers to a launch', () => {
+  const three4 = configured('node-fleet', { pendingStep: 3, spotPercent: 0 });
+
+  test('partly fulfilled: those that came are known, the rest is tried elsewhere', () => {
+    const played = play({
+      ...hot(30),
+      policy: three4,
+      cluster: cluster({ zones: ['a', 'b'] }),
+      answers: {
+        launchInstances: ({ launch: { count } }, nth) => ({
+          ok: true,
+          instanceIds: Array.from({ length: nth === 0 ? 1 : count }, (_, n) => `i-8${nth}${n}`),
+        }),
+      },
+    });
+    const [first, ...others] = only(played, 'launchInstances').map((each) => each.launch);
+    const total = others.reduce((sum, each) => sum + each.count, 1);
+    expect(total).toBe(3);
+    expect(first.count).toBeGreaterThan(1);
+    expect(storedState(played).known.filter((id) => id.startsWith('i-8'))).toHaveLength(3);
+    expect(storedState(played).poolBackoffs).toMatchObject([{ zone: first.zone }]);
+  });
+
+  test('each new attempt is committed before it is sent (S4)', () => {
+    const played = play({
+      ...hot(30),
+      policy: three4,
+      answers: { launchInstances: refused('insufficient-capacity') },
+    });
+    let committed: string[] = [];
+    for (const effect of played.effects) {
+      if (effect.kind === 'commitState') {
+        committed = effect.state.launches.flatMap((each) =>
+          each.attempts.map((a) => a.clientToken),
+        );
+      }
+      if (effect.kind === 'launchInstances') {
+        expect(committed).toContain(effect.launch.clientToken);
+      }
+    }
+    expect(only(played, 'launchInstances').length).toBeGreaterThan(1);
+  });
+
+  test('refused everywhere: no pool is asked twice, and the next cycle passes them over', () => {
+    const played = play({ ...hot(30), answers: { launchInstances: refused('quota') } });
+    const asked = only(played, 'launchInstances').map(({ launch: l }) => `${l.market}/${l.zone}`);
+    expect(new Set(asked).size).toBe(asked.length);
+    const later = NOW + 2 * MINUTE;
+    const next = play({
+      ...waiting(30),
+      stored: played.stored,
+      input: { nowMs: later, triggeredAtMs: later, deadlineMs: later + MINUTE, nonce: 'n2' },
+    });
+    const again = only(next, 'launchInstances').map(({ launch: l }) => `${l.market}/${l.zone}`);
+    expect(again.filter((pool) => asked.includes(pool))).toEqual([]);
+  });
+
+  test('`spent` is an answer, and no fault of the pool', () => {
+    const played = play({
+      stored: known({ ...three, launches: [launch()] }),
+      answers: { launchInstances: refused('spent') },
+    });
+    expect(storedState(played)).toMatchObject({ launches: [], poolBackoffs: [] });
+  });
+
+  test('a mismatch or an invalid request is an alarm of its own', () => {
+    for (const reason of ['parameter-mismatch', 'invalid'] as const) {
+      const played = play({ ...hot(3), answers: { launchInstances: refused(reason) } });
+      expect(alarmsOf(played)).toContain('launch-request-rejected');
+    }
+  });
+
+  test('no answer is repeated in observe or paused mode: nothing is sent there', () => {
+    for (const mode of ['observe', 'paused'] as const) {
+      const played = play({ mode, stored: known({ ...three, launches: [launch()] }) });
+      expect(mutations(played)).toEqual([]);
+      expect(storedState(played).launches).toHaveLength(1);
+    }
+  });
+});
+
+describe('memory', () => {
+  test('lost while workers run: nothing is removed before the cooldown ends, then it is (S6)', () => {
+    const idle = { ...fleetOf(3), metrics: metrics({ cpuPercent: reading(5) }) };
+    const lost = play({ seen: idle, stored: { kind: 'absent' } });
+    expect(decidedIn(lost).decision.action).toBe('hold');
+    expect(eventsOf(lost)).toContain('memory-lost shop');
+    expect(storedState(lost).lastScaleUpAtMs).toBe(NOW - HOUR - MINUTE);
+
+    const at = (afterMs: number) => {
+      const nowMs = NOW + afterMs;
+      const cpuPercent = { ...reading(5), sampledAtMs: nowMs };
+      return play({
+        seen: { ...idle, metrics: { ...idle.metrics, cpuPercent } },
+        stored: lost.stored,
+        input: { nowMs, triggeredAtMs: nowMs, deadlineMs: nowMs + MINUTE },
+      });
+    };
+    expect(mutations(at(9 * MINUTE))).toEqual([]);
+    expect(only(at(11 * MINUTE), 'taintNode')).toHaveLength(1);
+  });
+
+  test('absent with no worker there is a first start: no alarm about it', () => {
+    const played = play({
+      seen: { instances: [], nodes: [node('cp', { controlPlane: true })], pods: pods() },
+      stored: { kind: 'absent' },
+    });
+    expect(alarmsOf(played)).not.toContain('state-lost');
+    expect(storedState(played).recoveryUntilMs).toBe(0);
+    expect(decidedIn(played).decision.repair).toBe(2);
+  });
+
+  test('of another policy is dropped; intents and instants stay (S25)', () => {
+    const stored = known({ ...three, policy: 'trailing-max', memory: [1, 2], lastScaleUpAtMs: 7 });
+    const played = play({ stored });
+    expect(eventsOf(played)).toContain('policy-changed trailing-max');
+    expect(decidedIn(played).memory).toEqual([]);
+    expect(storedState(played)).toMatchObject({ policy: 'node-fleet', lastScaleUpAtMs: 7 });
+  });
+
+  test('that did not change is not written again', () => {
+    expect(only(play({ stored: known(three) }), 'commitState')).toEqual([]);
+  });
+});
+
+describe('a drain, round by round', () => {
+  const evicting = known({ ...three, desired: 2, drains: [drain(idOf(3))] });
+
+  test('is done once a later list shows nothing, not terminating pods either (S22)', () => {
+    const lists = [[podOnNode(1), podOnNode(2)], [podOnNode(2, { terminating: true })], []];
+    const played = play({
+      stored: evicting,
+      answers: {
+        evictPod: (_, nth) => (nth === 0 ? { ok: true } : refused('blocked-by-pdb')),
+        listNodePods: (_, nth) => ({ ok: true, pods: lists[nth] }),
+      },
+    });
+    // Round two finds nobody to ask: the cycle ends there, and the next one looks again.
+    expect(only(played, 'listNodePods')).toHaveLength(2);
+    expect(only(played, 'pause')).toHaveLength(1);
+    expect(only(played, 'terminateInstance')).toEqual([]);
+    expect(storedState(played).drains).toMatchObject([{ stage: 'evicting', podsLeft: 1 }]);
+  });
+
+  test('`terminating` is committed before it is sent, and sent again until the instance goes (S8)', () => {
+    const first = play({ stored: evicting, answers: { terminateInstance: TIMEOUT } });
+    const commits = only(first, 'commitState');
+    expect(commits.at(-1)?.state.drains).toMatchObject([{ stage: 'terminating' }]);
+    expect(eventsOf(first)).toContain('terminate-failed i-03');
+    const second = play({ ...hot(30), stored: first.stored });
+    expect(only(second, 'terminateInstance')).toHaveLength(1);
+  });
+
+  test('killed between commit and terminate, a successor finishes it', () => {
+    const killed = play({
+      stored: evicting,
+      killedAt: ({ kind }) => kind === 'terminateInstance',
+    });
+    expect(only(play({ stored: killed.stored }), 'terminateInstance')).toHaveLength(1);
+  });
+
+  test('a pause that would leave no time to close is not taken (S11)', () => {
+    const played = play({
+      stored: evicting,
+      podsOnNode: [podOnNode(1)],
+      input: { deadlineMs: NOW + 25 * SECOND },
+      answers: { evictPod: refused('blocked-by-pdb') },
+    });
+    expect(only(played, 'evictPod')).toHaveLength(1);
+    expect(only(played, 'pause')).toEqual([]);
+  });
+
+  test('for a hint goes on when its replacement is Ready (S23)', () => {
+    const four = state({ known: [1, 2, 3, 4].map(idOf), desired: 3 });
+    const played = play({
+      seen: { ...fleetOf(4), inbox: HINT },
+      stored: known(four),
+      podsOnNode: [podOnNode(1)],
+    });
+    expect(only(played, 'taintNode').map((each) => each.nodeName)).toEqual([idOf(3)]);
+    expect(only(played, 'evictPod')).toHaveLength(1);
+  });
+
+  test('for a reclaim does not wait, and moves pods that a voluntary one may not', () => {
+    const inbox = { ...HINT, doomed: [{ ...HINT.doomed[0], cause: 'reclaim' as const }] };
+    const played = play({
+      seen: { ...fleetOf(3), inbox },
+      stored: known(three),
+      podsOnNode: [podOnNode(1, { pinnedBy: 'single-replica' })],
+    });
+    const kinds = order(played);
+    expect(kinds.indexOf('launchInstances')).toBeLessThan(kinds.indexOf('taintNode'));
+    expect(only(played, 'evictPod')).toHaveLength(1);
+  });
+});
+
+describe('paused', () => {
+  test('ties nothing, launches nothing, and takes our taints off, a person’s cordon not (S18)', () => {
+    const fleet = withNode(fleetOf(3), idOf(2), { taintIntentId: 'drain-5-i-02' });
+    const seen = withNode(fleet, idOf(3), { cordoned: true });
+    const played = play({
+      mode: 'paused',
+      seen: { ...seen, pods: pods({ ...seen.pods, unschedulable: [30] }) },
+      stored: known({ ...three, desired: 2, drains: [drain(idOf(2))] }),
+    });
+    expect(mutations(played)).toEqual([{ kind: 'untaintNode', nodeName: idOf(2) }]);
+    expect(storedState(played).drains).toEqual([]);
+  });
+});
+
+describe('what others left behind', () => {
+  test('a kick is cleared once what it led to is committed, and not before', () => {
+    const inbox = { doomed: [], kickedAtMs: NOW - SECOND };
+    const played = play({ ...hot(3), seen: { ...waiting(3).seen, inbox } });
+    const kinds = order(played);
+    expect(kinds.lastIndexOf('commitState')).toBeLessThan(kinds.indexOf('clearInbox'));
+    expect(only(played, 'clearInbox')).toMatchObject([{ kickedAtMs: NOW - SECOND }]);
+    const failed = play({
+      ...hot(3),
+      seen: { ...waiting(3).seen, inbox },
+      answers: { commitState: TIMEOUT },
+    });
+    expect(only(failed, 'clearInbox')).toEqual([]);
+  });
+
+  test('the node of an instance seen terminated is deleted', () => {
+    const played = play({
+      seen: withInstance(fleetOf(3), idOf(3), { state: 'terminated' }),
+      stored: known({ ...three, desired: 2 }),
+    });
+    expect(only(played, 'deleteNode').map((each) => each.nodeName)).toEqual([idOf(3)]);
+  });
+
+  test.each([
+    ['is not known to it either', [], [idOf(1), idOf(2)]],
+    ['is alive there', ['i-03'], [idOf(1), idOf(2), idOf(3)]],
+  ])('a worker missing for 5 minutes is asked for by its id: it %s (S16)', (_how, alive, after) => {
+    const absence = {
+      instanceId: idOf(3),
+      sinceMs: NOW - 5 * MINUTE,
+      seen: true,
+      zone: '',
+      market: 'spot' as const,
+    };
+    const played = play({
+      seen: without(fleetOf(3), [idOf(3)]),
+      stored: known({ ...three, absent: [absence] }),
+      answers: { describeInstances: { ok: true, instances: alive.map((id) => instance(id)) } },
+    });
+    expect(only(played, 'describeInstances')).toMatchObject([{ ids: [idOf(3)] }]);
+    expect(storedState(played).known.filter((id) => id < 'i-04')).toEqual(after);
+    expect(decidedIn(played).decision.repair).toBe(alive.length === 0 ? 1 : 0);
+  });
+});
+
+describe('each source failing alone, while pods wait', () => {
+  test.each([
+    ['queryMetrics', true],
+    ['readInbox', true],
+    ['listPods', false],
+    ['listInstances', false],
+  ] as const)('%s: launches %s', (kind, launches) => {
+    const dark = { unschedulablePods: MISSING, cpuPercent: MISSING };
+    const played = play({
+      ...hot(3),
+      seen: { ...waiting(3).seen, ...(kind === 'queryMetrics' ? {} : { metrics: metrics(dark) }) },
+      answers: { [kind]: TIMEOUT },
+    });
+    expect(only(played, 'launchInstances').length > 0).toBe(launches);
+    expect(order(played)).toContain('appendJournal');
+  });
+
+  test('listNodes: one probe at most (S14)', () => {
+    const played = play({ ...hot(30), answers: { listNodes: TIMEOUT } });
+    const counts = only(played, 'launchInstances').map((each) => each.launch.count);
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(1);
+  });
+
+  test('journal, metrics and notices that fail change nothing of what was done', () => {
+    const played = play({
+      ...hot(3),
+      answers: { appendJournal: TIMEOUT, publishMetrics: TIMEOUT, notify: TIMEOUT },
+    });
+    expect(only(played, 'launchInstances').length).toBeGreaterThan(0);
+    expect(order(played).at(-1)).toBe('releaseLock');
+  });
+
+  test('pods that wait at max are an alarm, and so is nothing else on a quiet day', () => {
+    const full = configured('node-fleet', { nodeCountMax: 3 });
+    expect(alarmsOf(play({ ...hot(3), policy: full }))).toEqual(['at-max-with-pods-unschedulable']);
+    expect(only(play({ stored: known(three) }), 'notify')).toEqual([]);
   });
 });

@@ -290,7 +290,8 @@ describe('who is there', () => {
   test('its drain goes with it, and so does its intent to launch when all is answered', () => {
     const fleet = withInstance(fleetOf(3), B, { state: 'terminated' });
     const answered = launch({ attempts: [attempt({ outcome: 'launched', launched: 2 })] });
-    const result = meet(fleet, { drains: [drain(B), drain(C)], launches: [answered] });
+    const before = { drains: [drain(B), drain(C)], launches: [answered] };
+    const result = meet(fleet, before, { nodeCountMin: 1 });
     expect(drains(result)).toEqual([`scale-down ${C} evicting`]);
     expect(result.state.launches).toEqual([]);
   });
@@ -570,13 +571,26 @@ describe('never joined', () => {
 
     test('two of one batch are two', () => {
       const fleet = {
-        instances: [instance('i-8', { zone: 'b' }), instance('i-9', { zone: 'c' })],
+        instances: [
+          instance('i-8', { zone: 'b', launchedAtMs: NOW - 12 * MINUTE }),
+          instance('i-9', { zone: 'c', launchedAtMs: NOW - 12 * MINUTE }),
+        ],
         nodes: [],
       };
       const both = meet(fleet, { known: ['i-8', 'i-9'] });
       expect(both.state.joinFailures).toBe(2);
       expect(drains(both)).toHaveLength(2);
       expect(alarms(both)).toEqual(['join-failing c']);
+    });
+
+    test('most of an old fleet without nodes is a master that forgot them: one at a time', () => {
+      const old = { launchedAtMs: NOW - HOUR };
+      const instances = ['i-7', 'i-8', 'i-9'].map((id) => instance(id, old));
+      const first = meet({ instances, nodes: [] }, { known: ['i-7', 'i-8', 'i-9'] });
+      expect(drains(first)).toHaveLength(1);
+      expect(alarms(first)).toContain('observation-contradicts-state i-8');
+      const second = meet({ instances, nodes: [] }, first.state);
+      expect(drains(second)).toHaveLength(1);
     });
 
     test('one node that became Ready after the last failure closes it', () => {
@@ -669,7 +683,8 @@ describe('NotReady', () => {
   });
 
   test('a voluntary drain of it is replaced: nothing is left to evict', () => {
-    expect(drains(meet(dead(10 * MINUTE), { drains: [drain(B), drain(A)] }))).toEqual([
+    const before = { drains: [drain(B), drain(A)] };
+    expect(drains(meet(dead(10 * MINUTE), before, { nodeCountMin: 1 }))).toEqual([
       `scale-down ${A} evicting`,
       `unhealthy ${B} terminating`,
     ]);
@@ -744,7 +759,8 @@ describe('a doomed mark: spot notice, hint, or an operator’s (S2)', () => {
   );
 
   test('a reclaim of a node being drained takes the drain over (S2)', () => {
-    const result = meet({ inbox: marked(B) }, { drains: [drain(B), drain(A)] });
+    const before = { drains: [drain(B), drain(A)] };
+    const result = meet({ inbox: marked(B) }, before, { nodeCountMin: 1 });
     expect(drains(result)).toEqual([`scale-down ${A} evicting`, `reclaim ${B} tainting`]);
   });
 
@@ -907,6 +923,17 @@ describe('a voluntary drain is undone', () => {
     expect(victimBackoffs.map(({ instanceId }) => instanceId)).toEqual(['i-77', B]);
   });
 
+  test('when others were lost meanwhile and fewer than min would stay', () => {
+    const lost = { inbox: marked(B) };
+    expect(drains(meet(lost, { drains: [drain(A)] }, { nodeCountMin: 2 }))).toEqual([
+      `reclaim ${B} tainting`,
+    ]);
+    expect(drains(meet(lost, { drains: [drain(A)] }, { nodeCountMin: 1 }))).toEqual([
+      `scale-down ${A} evicting`,
+      `reclaim ${B} tainting`,
+    ]);
+  });
+
   test('its taint comes off in the same cycle', () => {
     const tainted = withNode(fleetOf(3), B, { taintIntentId: drain(B).id });
     expect(meet({ ...tainted, mode: 'paused' }, on).strayTaints).toEqual([B]);
@@ -925,9 +952,24 @@ describe('a voluntary drain is undone', () => {
   test.each<DrainReason>(['reclaim', 'rebalance', 'unhealthy', 'never-joined'])(
     'but not one for %s: that is no choice',
     (reason) => {
-      const before = [drain(B, { reason, startedAtMs: 0, progressedAtMs: 0 })];
+      const before = [drain(B, { reason, startedAtMs: NOW - MINUTE, progressedAtMs: 0 })];
       const waiting = { pods: { ...fleetOf(3).pods!, unschedulable: [5] } };
       expect(meet(waiting, { drains: before }).state.drains).toEqual(before);
+    },
+  );
+
+  test.each<DrainReason>(['reclaim', 'rebalance'])(
+    'one for a %s that came to nothing is given up, and its mark with it',
+    (reason) => {
+      const startedAtMs = NOW - 30 * MINUTE;
+      const stuck = drain(B, { reason, startedAtMs });
+      const inbox = marked(B, reason === 'reclaim' ? 'reclaim' : 'rebalance');
+      const later = meet({ inbox }, { drains: [{ ...stuck, startedAtMs: startedAtMs + 1 }] });
+      expect(later.settledMarks).toEqual([]);
+      const voided = meet({ inbox }, { drains: [stuck] });
+      expect(voided.state.drains).toEqual([]);
+      expect(voided.settledMarks).toEqual([B]);
+      expect(phases(voided)).toMatchObject({ [B]: 'joining' });
     },
   );
 

@@ -1,17 +1,54 @@
 import fc from 'fast-check';
-import { configurePolicy, type ConfiguredPolicy, type EffectKind } from '../../engine/index.ts';
 import {
+  configurePolicy,
+  type ConfiguredPolicy,
+  type CycleInput,
+  type EffectKind,
+  type Mode,
+} from '../../engine/index.ts';
+import {
+  checkers,
   defaultScenarioSettings,
   FAULT_MODES,
   makeTrace,
   requestsPerSecondForNodes,
   resolveScenario,
+  run,
+  stream,
+  together,
   type Fault,
+  type Invariant,
+  type Observer,
+  type Run,
+  type RunOptions,
   type Scenario,
+  type Table,
+  type World,
 } from '../../simulator/index.ts';
 
 /** Monday 2026-11-23 00:00 UTC. */
 export const START_AT_MS = 1_795_392_000_000;
+
+/** What people and AWS do to a fleet behind the engine's back, as a cycle begins. */
+export const HANDS = [
+  'cordon',
+  'uncordon',
+  'untaint',
+  'terminate',
+  'launch',
+  'sicken',
+  'heal',
+  'reclaim',
+  'rebalance',
+  'lose-table',
+  'lose-state',
+] as const;
+export interface Hand {
+  readonly cycle: number;
+  readonly does: (typeof HANDS)[number];
+  /** Which of the nodes that are alive, counted round. */
+  readonly to: number;
+}
 
 /** A case in few, small, readable numbers: what fast-check shrinks and prints. */
 export interface Case {
@@ -21,26 +58,71 @@ export interface Case {
   readonly zones: number;
   readonly initial: number;
   readonly others: readonly {
-    readonly kind: 'deployment' | 'statefulset' | 'single-replica' | 'local-data' | 'do-not-evict';
+    readonly kind:
+      | 'deployment'
+      | 'statefulset'
+      | 'single-replica'
+      | 'local-data'
+      | 'critical-system'
+      | 'do-not-evict';
     readonly requestMillicpu: number;
+    readonly replicas: number;
+    /** The zone that it is bound to, counted round; null: none. */
+    readonly zone: number | null;
   }[];
   readonly maxUnavailablePercent: number;
+  readonly bootSeconds: number;
+  readonly neverJoinsPercent: number;
+  readonly cycleSeconds: number;
   readonly policy: 'static' | 'node-fleet' | 'trailing-max';
   readonly nodeCountMin: number;
   readonly nodeCountMax: number;
   readonly spotPercent: number;
   readonly headroomPercent: number;
   readonly spendMaxBdtPerHour: number;
+  /** Settings that differ from the policy's defaults beside those above. */
+  readonly settings: Readonly<Partial<Record<string, number>>>;
   readonly sale: boolean;
   readonly faults: readonly (Pick<Fault, 'effect' | 'mode'> & { readonly percent: number })[];
+  readonly hands: readonly Hand[];
+  /** How many of a hundred triggers get lost, come twice, or come late. */
+  readonly triggers: { readonly lost: number; readonly twice: number; readonly late: number };
+  /** The cycles from `from` up to `to` are in this mode. */
+  readonly mode: { readonly is: Mode; readonly from: number; readonly to: number };
 }
 
-const EFFECTS: readonly EffectKind[] = [
+/** Nothing asked, nothing wrong: what a kept counterexample differs from. */
+export const QUIET: Case = {
+  seed: 0,
+  tenths: [0, 0, 0, 0, 0, 0],
+  zones: 1,
+  initial: 1,
+  others: [],
+  maxUnavailablePercent: 0,
+  bootSeconds: 75,
+  neverJoinsPercent: 0,
+  cycleSeconds: 120,
+  policy: 'static',
+  nodeCountMin: 1,
+  nodeCountMax: 4,
+  spotPercent: 0,
+  headroomPercent: 0,
+  spendMaxBdtPerHour: 0,
+  settings: {},
+  sale: false,
+  faults: [],
+  hands: [],
+  triggers: { lost: 0, twice: 0, late: 0 },
+  mode: { is: 'act', from: 0, to: 0 },
+};
+
+export const EFFECTS: readonly EffectKind[] = [
   'acquireLock',
   'readLock',
   'commitState',
   'releaseLock',
   'readInbox',
+  'clearInbox',
   'queryMetrics',
   'listInstances',
   'describeInstances',
@@ -53,23 +135,34 @@ const EFFECTS: readonly EffectKind[] = [
   'untaintNode',
   'evictPod',
   'deleteNode',
+  'pause',
   'appendJournal',
   'publishMetrics',
   'notify',
 ];
 
+const whole = (min: number, max: number): fc.Arbitrary<number> => fc.integer({ min, max });
+
 const fault = fc.record({
   effect: fc.constantFrom(...EFFECTS),
   mode: fc.constantFrom(...FAULT_MODES),
-  percent: fc.integer({ min: 1, max: 60 }),
+  percent: whole(1, 60),
 });
 
-/** Random cases; half of them without faults. */
+const hand: fc.Arbitrary<Hand> = fc.record({
+  cycle: whole(0, 60),
+  does: fc.constantFrom(...HANDS),
+  to: whole(0, 7),
+});
+
+const onlyAct: Case['mode'] = { is: 'act', from: 0, to: 0 };
+
+/** Random cases. Half of them have no faults, and most nobody who interferes. */
 export const anyCase: fc.Arbitrary<Case> = fc.record({
-  seed: fc.integer({ min: 0, max: 1_000_000 }),
-  tenths: fc.array(fc.integer({ min: 0, max: 90 }), { minLength: 6, maxLength: 24 }),
-  zones: fc.integer({ min: 1, max: 3 }),
-  initial: fc.integer({ min: 1, max: 8 }),
+  seed: whole(0, 1_000_000),
+  tenths: fc.array(whole(0, 90), { minLength: 6, maxLength: 24 }),
+  zones: whole(1, 3),
+  initial: whole(1, 8),
   others: fc.array(
     fc.record({
       kind: fc.constantFrom(
@@ -77,21 +170,58 @@ export const anyCase: fc.Arbitrary<Case> = fc.record({
         'statefulset',
         'single-replica',
         'local-data',
+        'critical-system',
         'do-not-evict',
       ),
-      requestMillicpu: fc.integer({ min: 100, max: 2_500 }),
+      requestMillicpu: whole(100, 2_500),
+      replicas: whole(1, 3),
+      zone: fc.option(whole(0, 2)),
     }),
     { maxLength: 2 },
   ),
-  maxUnavailablePercent: fc.integer({ min: 0, max: 100 }),
+  maxUnavailablePercent: whole(0, 100),
+  bootSeconds: fc.constantFrom(75, 20, 400),
+  neverJoinsPercent: fc.constantFrom(0, 2, 40),
+  cycleSeconds: fc.constantFrom(120, 60, 300),
   policy: fc.constantFrom('static', 'node-fleet', 'trailing-max'),
-  nodeCountMin: fc.integer({ min: 1, max: 4 }),
-  nodeCountMax: fc.integer({ min: 4, max: 12 }),
-  spotPercent: fc.integer({ min: 0, max: 100 }),
+  nodeCountMin: whole(1, 4),
+  nodeCountMax: whole(4, 12),
+  spotPercent: whole(0, 100),
   headroomPercent: fc.constantFrom(0, 50, 100),
   spendMaxBdtPerHour: fc.constantFrom(0, 0, 150, 250),
+  settings: fc.record(
+    {
+      cooldownAfterActionSeconds: fc.constantFrom(0, 300),
+      cooldownBeforeRemovalSeconds: fc.constantFrom(0, 60, 1200),
+      stepUpMax: whole(1, 3),
+      stepDownMax: whole(1, 4),
+      drainsInFlightMax: whole(1, 4),
+      onDemandBase: whole(0, 4),
+      joinTimeoutSeconds: fc.constantFrom(120, 900),
+      drainStallSeconds: fc.constantFrom(60, 600),
+      drainMaxSeconds: fc.constantFrom(60, 600),
+      readingMaxAgeSeconds: fc.constantFrom(15, 600),
+    },
+    { requiredKeys: [] },
+  ),
   sale: fc.boolean(),
   faults: fc.oneof(fc.constant([]), fc.array(fault, { minLength: 1, maxLength: 4 })),
+  hands: fc.oneof(
+    { weight: 2, arbitrary: fc.constant([]) },
+    fc.array(hand, { minLength: 1, maxLength: 5 }),
+  ),
+  triggers: fc.oneof(
+    { weight: 2, arbitrary: fc.constant({ lost: 0, twice: 0, late: 0 }) },
+    fc.record({ lost: whole(0, 30), twice: whole(0, 30), late: whole(0, 30) }),
+  ),
+  mode: fc.oneof(
+    { weight: 4, arbitrary: fc.constant(onlyAct) },
+    fc.record({
+      is: fc.constantFrom<Mode>('paused', 'observe'),
+      from: whole(0, 30),
+      to: whole(10, 60),
+    }),
+  ),
 });
 
 const BUCKET_MS = 600_000;
@@ -99,12 +229,15 @@ const BUCKET_MS = 600_000;
 export const CALM_MS = 2 * 3_600_000;
 
 /** The scenario, policy and faults of a case. */
-export function build(each: Case): {
-  scenario: Scenario;
-  configured: ConfiguredPolicy;
-  faults: readonly Fault[];
-  calmFromMs: number;
-} {
+export interface Built {
+  readonly scenario: Scenario;
+  readonly configured: ConfiguredPolicy;
+  readonly faults: readonly Fault[];
+  readonly calmFromMs: number;
+  readonly invocations: (due: CycleInput) => readonly CycleInput[];
+}
+
+export function build(each: Case): Built {
   const settings = defaultScenarioSettings();
   const zones = ['a', 'b', 'c'].slice(0, each.zones);
   const { cluster, workload } = settings;
@@ -121,19 +254,26 @@ export function build(each: Case): {
     {
       ...settings,
       name: 'random',
+      cycleSeconds: each.cycleSeconds,
       cluster: { ...cluster, zones, nodeCountInitial: each.initial },
+      startup: {
+        ...settings.startup,
+        medianSeconds: each.bootSeconds,
+        p95Seconds: each.bootSeconds * 2,
+        neverJoinsPercent: each.neverJoinsPercent,
+      },
       workload: {
         ...workload,
         web: { ...workload.web, maxUnavailablePercent: each.maxUnavailablePercent },
-        others: each.others.map(({ kind, requestMillicpu }, i) => ({
+        others: each.others.map(({ kind, requestMillicpu, replicas, zone }, i) => ({
           name: `other-${String(i)}`,
           kind,
-          replicas: kind === 'single-replica' ? 1 : 2,
+          replicas: kind === 'single-replica' ? 1 : replicas,
           requestMillicpu,
           requestMib: 200,
           usageMillicpu: Math.floor(requestMillicpu / 4),
           workingSetMib: 100,
-          zone: null,
+          zone: zone === null ? null : zones[zone % zones.length],
           maxUnavailablePercent: 25,
         })),
       },
@@ -159,9 +299,9 @@ export function build(each: Case): {
           removalHeadroomPercent: each.headroomPercent,
           spendMaxBdtPerHour: each.spendMaxBdtPerHour,
         };
-  const result = configurePolicy(each.policy, own);
+  const result = configurePolicy(each.policy, { ...own, ...each.settings });
   if (!result.ok) {
-    throw new Error(result.problems[0].message);
+    throw new Error(result.problems.map(({ message }) => message).join('; '));
   }
   const faults = each.faults.map(({ effect, mode, percent }) => ({
     effect,
@@ -170,7 +310,130 @@ export function build(each: Case): {
     fromMs: START_AT_MS,
     toMs: calmFromMs,
   }));
-  return { scenario, configured: result.configured, faults, calmFromMs };
+  return {
+    scenario,
+    configured: result.configured,
+    faults,
+    calmFromMs,
+    invocations: invocationsOf(each, calmFromMs),
+  };
+}
+
+/** What the triggers of a case lead to. Once it is calm each leads to one cycle, on time. */
+function invocationsOf(each: Case, calmFromMs: number): Built['invocations'] {
+  const { lost, twice, late } = each.triggers;
+  const { is, from, to } = each.mode;
+  let cycles = 0;
+  return (wanted) => {
+    if (wanted.nowMs >= calmFromMs) {
+      return [wanted];
+    }
+    const due = { ...wanted, mode: cycles >= from && cycles < to ? is : wanted.mode };
+    cycles++;
+    const luck = stream(each.seed, 'trigger', cycles).nextInt(100);
+    if (luck < lost) {
+      return [];
+    }
+    if (luck < lost + twice) {
+      return [due, { ...due, nonce: `${due.nonce}-again` }];
+    }
+    if (luck < lost + twice + late) {
+      const lateMs = luck % 2 === 0 ? 40_000 : 100_000;
+      return [{ ...due, nowMs: due.nowMs + lateMs, deadlineMs: due.deadlineMs + lateMs }];
+    }
+    return [due];
+  };
+}
+
+/** Does what the hands of a case do. It comes before whoever watches, so that they see what was done. */
+export function interfering(each: Case, calmFromMs: number): Observer {
+  let world: World;
+  let table: Table;
+  let cycles = 0;
+  return {
+    begun: (theWorld, theTable) => {
+      world = theWorld;
+      table = theTable;
+    },
+    cycleBegins: (nowMs) => {
+      const now = nowMs < calmFromMs ? each.hands.filter(({ cycle }) => cycle === cycles) : [];
+      cycles++;
+      for (const { does, to } of now) {
+        interfere(world, table, nowMs, does, to, `by-hand-${String(cycles)}-${String(to)}`);
+      }
+    },
+  };
+}
+
+function interfere(
+  world: World,
+  table: Table,
+  nowMs: number,
+  does: Hand['does'],
+  to: number,
+  clientToken: string,
+): void {
+  if (does === 'launch') {
+    const { zones } = world.scenario.cluster;
+    const zone = zones[to % zones.length];
+    world.launch({ clientToken, zone, market: 'on-demand', count: 1, birthEpoch: 1 }, nowMs);
+    return;
+  }
+  if (does === 'lose-table') {
+    table.lose();
+    return;
+  }
+  if (does === 'lose-state') {
+    const { stored } = table;
+    if (stored.kind === 'known') {
+      const { launches, drains } = stored.state;
+      table.stored = { kind: 'lost', launches, drains };
+    }
+    return;
+  }
+  const alive = world.aliveInstances();
+  if (alive.length === 0) {
+    return;
+  }
+  const { id } = alive[to % alive.length];
+  switch (does) {
+    case 'cordon':
+    case 'uncordon':
+      world.cordon(id, does === 'cordon');
+      break;
+    case 'untaint':
+      world.untaint(id);
+      break;
+    case 'terminate':
+      world.terminate(id, nowMs);
+      break;
+    case 'sicken':
+    case 'heal':
+      world.setHealth(id, does === 'heal', does === 'sicken', nowMs);
+      break;
+    case 'reclaim':
+    case 'rebalance': {
+      const mark = { instanceId: id, cause: does, markedAtMs: nowMs };
+      table.inbox = { ...table.inbox, doomed: [...table.inbox.doomed, mark] };
+      break;
+    }
+  }
+}
+
+/** Runs a case, with these invariants watched and somebody else looking on. */
+export function runCase(
+  each: Case,
+  invariants: readonly Invariant[],
+  also: Observer = {},
+  changes: Partial<RunOptions> = {},
+): Run {
+  const { scenario, configured, faults, calmFromMs, invocations } = build(each);
+  const observer = together([
+    interfering(each, calmFromMs),
+    checkers({ scenario, configured, calmFromMs }, invariants),
+    also,
+  ]);
+  return run({ scenario, configured, seed: each.seed, faults, invocations, observer, ...changes });
 }
 
 /** So many runs by default; `FC_NUM_RUNS` asks for another number. */

@@ -1,26 +1,151 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decide, readJournal, type Cluster, type View } from '../../engine/index.ts';
-import { checkers, nodeCostMicroBdt, priceBook, run } from '../../simulator/index.ts';
-import { anyCase, build, runs, type Case } from './arbitraries.ts';
+import {
+  countFleet,
+  decide,
+  decodeState,
+  GUARDS,
+  readJournal,
+  type Asked,
+  type Cluster,
+  type View,
+} from '../../engine/index.ts';
+import {
+  INVARIANTS,
+  nodeCostMicroBdt,
+  priceBook,
+  run,
+  type Fault,
+  type Observer,
+  type Table,
+} from '../../simulator/index.ts';
+import { anyCase, build, runCase, runs, type Case } from './arbitraries.ts';
 
 const DAY_MS = 86_400_000;
 
-function journalOf(each: Case, watched = false): Uint8Array {
-  const { scenario, configured, faults } = build(each);
-  const observer = watched ? checkers({ scenario, configured }, []) : {};
-  return run({ scenario, configured, seed: each.seed, faults, observer }).journal;
+function journalOf(each: Case, also: Observer = {}): Uint8Array {
+  return runCase(each, [], also).journal;
 }
 
 describe('metamorphic', () => {
   test('the same input gives the same bytes, watched or not', () => {
     fc.assert(
       fc.property(anyCase, (each) => {
-        const first = journalOf(each);
-        expect(journalOf(each)).toEqual(first);
-        expect(journalOf(each, true)).toEqual(first);
+        const { scenario, configured, faults, invocations } = build(each);
+        const alone = { ...each, hands: [] };
+        const first = run({ scenario, configured, seed: each.seed, faults, invocations });
+        expect(journalOf(alone)).toEqual(first.journal);
+        expect(runCase(alone, INVARIANTS).journal).toEqual(first.journal);
+        expect(runCase(alone, INVARIANTS).measures).toEqual(first.measures);
+        expect(journalOf(each)).toEqual(journalOf(each));
       }),
       runs(20),
+    );
+  });
+
+  test('a run split after every cycle, and resumed from what was saved as JSON, is the run', () => {
+    fc.assert(
+      fc.property(anyCase, (each) => {
+        let table: Table;
+        const resuming: Observer = {
+          begun: (_world, theTable) => {
+            table = theTable;
+          },
+          cycleBegins: () => {
+            const { stored } = table;
+            if (stored.kind === 'known') {
+              table.stored = decodeState(JSON.parse(JSON.stringify(stored.state)));
+              expect(table.stored).toEqual(stored);
+            }
+          },
+        };
+        expect(journalOf(each, resuming)).toEqual(journalOf(each));
+      }),
+      runs(20),
+    );
+  });
+
+  test('no guard ever raises a count, or asks for less than nothing', () => {
+    const asks = fc.record({
+      direction: fc.constantFrom<Asked['direction']>('up', 'down'),
+      count: fc.integer({ min: 1, max: 20 }),
+      evidence: fc.constantFrom<Asked['evidence']>('pods', 'cpu', 'calendar', 'none'),
+      repair: fc.integer({ min: 0, max: 5 }),
+    });
+    fc.assert(
+      fc.property(anyCase, asks, (each, wanted) => {
+        const { settings } = build(each).configured;
+        const { header, records } = readJournal<{ cluster: Cluster }>(journalOf(each));
+        for (const { decided } of records) {
+          if (decided === null) {
+            continue;
+          }
+          const { view } = decided;
+          const input = { view, fleet: countFleet(view), cluster: header.cluster, settings };
+          const asked: Asked = { ...wanted, victims: [], launches: [] };
+          for (const guard of GUARDS) {
+            if (guard.appliesTo !== 'both' && guard.appliesTo !== asked.direction) {
+              continue;
+            }
+            const before = asked.count;
+            const { verdict } = guard.check(asked, input);
+            expect(asked.count).toBeLessThanOrEqual(before);
+            expect(asked.count).toBeGreaterThanOrEqual(0);
+            const now = asked.count === before ? 'passes' : asked.count > 0 ? 'clips' : 'blocks';
+            expect(verdict).toBe(now);
+            if (asked.count === 0) {
+              break;
+            }
+          }
+        }
+      }),
+      runs(15),
+    );
+  });
+
+  test('whatever a view lacks, there is a decision, and it removes nothing that was not seen', () => {
+    const flags = fc.record(
+      {
+        instancesKnown: fc.boolean(),
+        nodesKnown: fc.boolean(),
+        podsKnown: fc.boolean(),
+        inboxKnown: fc.boolean(),
+        contradicted: fc.boolean(),
+        desired: fc.option(fc.nat(30)),
+        joinFailures: fc.nat(9),
+        workers: fc.constant([]),
+        shapes: fc.constant([]),
+        unschedulable: fc.constant([]),
+      },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(anyCase, flags, (each, lacking) => {
+        const { configured } = build(each);
+        const { header, records } = readJournal<{ cluster: Cluster }>(journalOf(each));
+        for (const { decided } of records) {
+          if (decided === null) {
+            continue;
+          }
+          const { view } = decided;
+          // Counts of pods go with their shapes.
+          const bare = 'shapes' in lacking || 'unschedulable' in lacking;
+          const workers = lacking.workers ?? view.workers;
+          const less: View = {
+            ...view,
+            ...lacking,
+            shapes: bare ? [] : view.shapes,
+            unschedulable: bare ? [] : view.unschedulable,
+            workers: bare ? workers.map((worker) => ({ ...worker, pods: [] })) : workers,
+          };
+          const { decision } = decide(configured, header.cluster, less, []);
+          expect(decision.count).toBeGreaterThanOrEqual(0);
+          expect(decision.repair).toBeGreaterThanOrEqual(0);
+          const ids = less.workers.map(({ id }) => id);
+          expect(decision.victims.filter((id) => !ids.includes(id))).toEqual([]);
+        }
+      }),
+      runs(15),
     );
   });
 
@@ -75,8 +200,13 @@ describe('metamorphic', () => {
   test('a trace and its calendar moved by whole days move the journal, and nothing else', () => {
     fc.assert(
       fc.property(anyCase, fc.integer({ min: 1, max: 400 }), (each, days) => {
-        const { scenario, configured } = build(each);
+        const { scenario, configured, faults } = build(each);
         const byMs = days * DAY_MS;
+        const later = ({ fromMs, toMs, ...fault }: Fault): Fault => ({
+          ...fault,
+          fromMs: fromMs + byMs,
+          toMs: toMs + byMs,
+        });
         const { trace } = scenario;
         const moved = {
           ...scenario,
@@ -92,16 +222,18 @@ describe('metamorphic', () => {
             endAtMs: sale.endAtMs + byMs,
           })),
         };
-        const decisions = (of: typeof scenario, offsetMs: number) =>
-          readJournal(run({ scenario: of, configured, seed: each.seed }).journal).records.map(
-            ({ startedAtMs, decided, events }) => ({
-              startedAtMs: startedAtMs - offsetMs,
-              decision: decided?.decision,
-              events,
-            }),
-          );
+        const decisions = (of: typeof scenario, wrong: readonly Fault[], offsetMs: number) =>
+          readJournal(
+            run({ scenario: of, configured, seed: each.seed, faults: wrong }).journal,
+          ).records.map(({ startedAtMs, outcome, decided, events }) => ({
+            startedAtMs: startedAtMs - offsetMs,
+            outcome,
+            decision: decided?.decision,
+            rules: decided?.rules,
+            events,
+          }));
         // Ids of drains carry the epoch; decisions and events do not.
-        expect(decisions(moved, byMs)).toEqual(decisions(scenario, 0));
+        expect(decisions(moved, faults.map(later), byMs)).toEqual(decisions(scenario, faults, 0));
       }),
       runs(15),
     );

@@ -1,4 +1,4 @@
-import { configurePolicy, type ConfiguredPolicy } from '../../engine/index.ts';
+import { configurePolicy, type ConfiguredPolicy, type KubeNode } from '../../engine/index.ts';
 import { parseScenario, resolveScenario, type Scenario } from '../../simulator/scenario.ts';
 import { makeTrace } from '../../simulator/trace.ts';
 import type { Demand } from '../../simulator/unconstrained.ts';
@@ -54,11 +54,14 @@ export function demandOf(stepCount: number, replicas: number, requestsPerSecond 
 export const ZONE_A = 'ap-southeast-1a';
 export const ZONE_B = 'ap-southeast-1b';
 
-/** A world of nodes in the first zone, on demand, with pods that nobody asks anything of: they stay `replicas`. */
+/**
+ * A world of nodes in the first zone, on demand, with pods that nobody asks anything of: they stay `replicas`. `rates`: the
+ * traffic of the first steps.
+ */
 export function quietWorld(
   nodes: number,
   replicas: number,
-  { steps = 1000, settings = {} as Settings, seed = 1 } = {},
+  { steps = 1000, settings = {} as Settings, seed = 1, rates = [] as readonly number[] } = {},
 ): { world: World; demand: Demand } {
   const { workload = {}, ...rest } = settings;
   const { web = {}, ...others } = workload;
@@ -67,6 +70,7 @@ export function quietWorld(
     workload: { ...others, web: { ...web, hpa: { replicasMin: replicas, ...web.hpa } } },
   });
   const demand = demandOf(steps, replicas);
+  demand.requestsPerSecond.set(rates);
   const world = new World(scenario, demand, seed);
   world.startWith(Array.from({ length: nodes }, () => ({ zone: ZONE_A, market: 'on-demand' })));
   return { world, demand };
@@ -74,7 +78,10 @@ export function quietWorld(
 
 /** Settings of a scenario as a YAML file gives them, as far as a test adds to them. */
 export interface Settings {
-  readonly workload?: { readonly web?: { readonly hpa?: object; readonly [key: string]: unknown } };
+  readonly workload?: {
+    readonly web?: { readonly hpa?: object; readonly [key: string]: unknown };
+    readonly [key: string]: unknown;
+  };
   readonly [key: string]: unknown;
 }
 
@@ -98,10 +105,15 @@ export function launch(
   return ids;
 }
 
+/** The workers among the nodes, by name. */
+export function workers(world: World): KubeNode[] {
+  return world.listNodes().filter((node) => !node.controlPlane);
+}
+
 /** As many steps as it takes for the node to be Ready. */
 export function stepUntilReady(world: World, name: string): void {
   for (let n = 0; n < 100; n++) {
-    if (world.listNodes().some((node) => node.name === name && node.ready)) {
+    if (workers(world).some((node) => node.name === name && node.ready)) {
       return;
     }
     world.step();

@@ -1,0 +1,400 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Reading } from '../../engine/index.ts';
+import { CPU_WINDOW_MS, Prometheus } from '../../simulator/prometheus.ts';
+import { extrapolatedRate } from '../../simulator/rate.ts';
+import { runs } from '../properties/arbitraries.ts';
+
+const T = 1_795_716_000_000;
+const CORES = 2;
+
+/** A node's whole series, as a time series database would keep it. */
+interface Series {
+  readonly slot: number;
+  readonly bootedAtMs: number;
+  readonly atMs: number[];
+  readonly idle: number[];
+}
+
+/** The CPU query from first principles: of each node every sample in the window, and then `sum(rate) / sum(rate)`. */
+function evaluated(all: readonly Series[], atMs: number, scrapeMs: number): Reading {
+  const startMs = atMs - CPU_WINDOW_MS;
+  let idleRate = 0;
+  let cpuRate = 0;
+  let nodes = 0;
+  let samples = 0;
+  let sampledAtMs = 0;
+  for (const series of all) {
+    const inside = series.atMs.flatMap((at, n) => (at >= startMs && at <= atMs ? [n] : []));
+    if (inside.length === 0) {
+      continue;
+    }
+    nodes++;
+    samples += inside.length;
+    if (inside.length < 2) {
+      continue;
+    }
+    const first = inside[0];
+    const last = inside[inside.length - 1];
+    const rate = (values: readonly number[]): number =>
+      extrapolatedRate(
+        startMs,
+        atMs,
+        series.atMs[first],
+        series.atMs[last],
+        inside.length,
+        values[first],
+        values[last] - values[first],
+        true,
+      );
+    idleRate += rate(series.idle);
+    cpuRate += rate(series.atMs.map((at) => (CORES * (at - series.bootedAtMs)) / 1000));
+    sampledAtMs = Math.max(sampledAtMs, series.atMs[last]);
+  }
+  if (cpuRate === 0) {
+    return { missing: nodes === 0 ? 'empty' : 'low-coverage' };
+  }
+  const expected = nodes * Math.floor(CPU_WINDOW_MS / scrapeMs);
+  return {
+    value: 100 * (1 - idleRate / cpuRate),
+    sampledAtMs,
+    coverageRatio: Math.min(1, samples / expected),
+    missing: null,
+  };
+}
+
+/** Nodes that come up, stay at so many per cent of idleness, and go down. */
+class Fleet {
+  readonly prometheus: Prometheus;
+  readonly scrapeMs: number;
+  readonly series: Series[] = [];
+  readonly up: Series[] = [];
+  #slots: number;
+  #idle: Float64Array;
+  #scrape = 0;
+  reused = 0;
+
+  constructor(scrapeMs = 15_000, slots = 8) {
+    this.scrapeMs = scrapeMs;
+    this.#slots = slots;
+    this.#idle = new Float64Array(slots);
+    this.prometheus = new Prometheus(scrapeMs, CORES, slots);
+  }
+
+  get nowMs(): number {
+    return T + (this.#scrape - 1) * this.scrapeMs;
+  }
+
+  /** A node whose counters were 0 so long before the next scrape, in which it had `idleSeconds`. */
+  start(bootedMsAgo = 3_600_000, idleSeconds = (CORES * bootedMsAgo) / 2000): Series {
+    let slot = 0;
+    while (this.up.some((each) => each.slot === slot) || !this.prometheus.hasForgotten(slot)) {
+      slot++;
+    }
+    if (this.series.some((each) => each.slot === slot)) {
+      this.reused++;
+    }
+    if (slot >= this.#slots) {
+      this.#slots *= 2;
+      this.prometheus.ensureSlots(this.#slots);
+      const larger = new Float64Array(this.#slots);
+      larger.set(this.#idle);
+      this.#idle = larger;
+    }
+    const node = { slot, bootedAtMs: this.nowMs + this.scrapeMs - bootedMsAgo, atMs: [], idle: [] };
+    this.#idle[slot] = idleSeconds;
+    this.prometheus.track(slot, node.bootedAtMs);
+    this.series.push(node);
+    this.up.push(node);
+    return node;
+  }
+
+  stop(node: Series): void {
+    this.up.splice(this.up.indexOf(node), 1);
+  }
+
+  /** The next scrape; then each node idles for this share of the time until the one after. */
+  scrape(idleShare: (node: Series) => number): void {
+    this.#scrape++;
+    const slots = Int32Array.from([...this.up.map((node) => node.slot), 0, 0]);
+    this.prometheus.scrape(this.nowMs, slots, this.up.length, this.#idle);
+    for (const node of this.up) {
+      node.atMs.push(this.nowMs);
+      node.idle.push(this.#idle[node.slot]);
+      this.#idle[node.slot] += (idleShare(node) * CORES * this.scrapeMs) / 1000;
+    }
+  }
+
+  scrapes(count: number, idleShare: number): void {
+    for (let n = 0; n < count; n++) {
+      this.scrape(() => idleShare);
+    }
+  }
+}
+
+const valueOf = (reading: Reading): number => (reading.missing === null ? reading.value : NaN);
+const coverageOf = (reading: Reading): number =>
+  reading.missing === null ? reading.coverageRatio : NaN;
+
+describe('the CPU query', () => {
+  it('is what all samples of all nodes give, over nodes that come, go and come again', () => {
+    const tick = fc.record({
+      starts: fc.boolean(),
+      bootedMsAgo: fc.integer({ min: 0, max: 400_000 }),
+      idleAtFirst: fc.double({ min: 0, max: 1, noNaN: true }),
+      stops: fc.option(fc.nat(9), { freq: 3 }),
+      idle: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1, maxLength: 4 }),
+      offset: fc.double({ min: -1, max: 1, noNaN: true }),
+    });
+    const history = fc.array(tick, { minLength: 30, maxLength: 120, size: 'max' });
+    const seen = { read: 0, empty: 0, lowCoverage: 0, partial: 0, dead: 0, past: 0, reused: 0 };
+    fc.assert(
+      fc.property(fc.constantFrom(7_000, 15_000, 60_000), history, (scrapeMs, ticks) => {
+        const fleet = new Fleet(scrapeMs, 2);
+        for (const { starts, bootedMsAgo, idleAtFirst, stops, idle, offset } of ticks) {
+          if (stops !== null && fleet.up.length > 0) {
+            fleet.stop(fleet.up[stops % fleet.up.length]);
+          }
+          if (starts && fleet.up.length < 8) {
+            fleet.start(bootedMsAgo, (idleAtFirst * CORES * bootedMsAgo) / 1000);
+          }
+          fleet.scrape(({ slot }) => idle[slot % idle.length]);
+          const atMs = fleet.nowMs + Math.round(offset * scrapeMs);
+          const direct = evaluated(fleet.series, atMs, scrapeMs);
+          const reading = fleet.prometheus.cpuPercent(atMs);
+          if (direct.missing !== null || reading.missing !== null) {
+            expect(reading).toEqual(direct);
+            seen[direct.missing === 'empty' ? 'empty' : 'lowCoverage']++;
+            continue;
+          }
+          expect(Math.abs(reading.value - direct.value)).toBeLessThan(1e-9);
+          expect(reading.sampledAtMs).toBe(direct.sampledAtMs);
+          expect(reading.coverageRatio).toBe(direct.coverageRatio);
+          seen.read++;
+          seen.partial += reading.coverageRatio < 1 ? 1 : 0;
+          seen.past += atMs < fleet.nowMs ? 1 : 0;
+          seen.dead += reading.sampledAtMs < Math.min(atMs, fleet.nowMs) - scrapeMs ? 1 : 0;
+        }
+        seen.reused += fleet.reused;
+      }),
+      runs(60),
+    );
+    for (const [what, count] of Object.entries(seen)) {
+      expect(count, what).toBeGreaterThan(20);
+    }
+  });
+
+  /**
+   * Printed by `promtool test rules` 2.42.0 (Debian 12) for `cpu{node,mode}` at 15 s and
+   * `100 * (1 - sum(rate(cpu{mode="idle"}[5m])) / sum(rate(cpu[5m])))`: a (idle 1000+18x60, user 500+12x60), b from 480 s on
+   * (idle 60+27x20, user 60+3x20), c up to 420 s (idle 700+3x28, user 800+27x28).
+   */
+  it('gives what promtool 2.42 gives', () => {
+    const fleet = new Fleet();
+    const a = fleet.start(750_000, 1000);
+    const c = fleet.start(750_000, 700);
+    let b: Series | null = null;
+    const shares = (node: Series): number => (node === a ? 0.6 : node === b ? 0.9 : 0.1);
+    const readings: number[] = [];
+    for (let k = 0; k <= 49; k++) {
+      if (k === 29) {
+        fleet.stop(c);
+      }
+      if (k === 32) {
+        b = fleet.start(60_000, 60);
+      }
+      fleet.scrape(shares);
+      const askedMs = [485_000, 510_000, 607_000, 735_000].find(
+        (ms) => Math.floor(ms / 15_000) === k,
+      );
+      if (askedMs !== undefined) {
+        readings.push(valueOf(fleet.prometheus.cpuPercent(T + askedMs)));
+      }
+    }
+    const promtool = [6.235023041474654e1, 5.756756756756756e1, 4.358558558558558e1, 26];
+    expect(readings).toHaveLength(4);
+    readings.forEach((value, n) => expect(value).toBeCloseTo(promtool[n], 10));
+  });
+
+  it('gives what promtool 2.42 gives where a counter’s zero cuts in', () => {
+    // idle 3+27x20 and all modes 120+30x20, both from 45 s on; at 110 s. The truth is 10 %.
+    const fleet = new Fleet();
+    fleet.scrapes(3, 0);
+    fleet.start(60_000, 3);
+    fleet.scrapes(5, 0.9);
+    const reading = fleet.prometheus.cpuPercent(T + 110_000);
+    expect(valueOf(reading)).toBeCloseTo(1.724137931034485e1, 10);
+  });
+
+  it.each([
+    [100, 0],
+    [70, 0.3],
+    [0, 1],
+  ])(
+    'reads %i %% where that is so, in every window, however little of it is filled',
+    (busy, idle) => {
+      const fleet = new Fleet();
+      fleet.start();
+      fleet.scrapes(1, idle);
+      for (let n = 0; n < 40; n++) {
+        fleet.scrapes(1, idle);
+        expect(valueOf(fleet.prometheus.cpuPercent(fleet.nowMs))).toBeCloseTo(busy, 9);
+      }
+    },
+  );
+
+  it('is the same at every phase between two scrapes', () => {
+    const fleet = new Fleet();
+    fleet.start();
+    fleet.start();
+    fleet.scrapes(30, 0.45);
+    for (let offsetMs = 0; offsetMs < 15_000; offsetMs += 500) {
+      const reading = fleet.prometheus.cpuPercent(fleet.nowMs + offsetMs);
+      expect(valueOf(reading)).toBeCloseTo(55, 9);
+      expect(reading.missing === null && reading.sampledAtMs).toBe(fleet.nowMs);
+    }
+  });
+
+  it('weighs nodes by how much of the window they fill', () => {
+    const fleet = new Fleet();
+    const old = fleet.start();
+    fleet.scrapes(25, 1);
+    fleet.start(3_600_000);
+    for (let n = 0; n < 11; n++) {
+      fleet.scrape((node) => (node === old ? 1 : 0));
+    }
+    // At a scrape: the idle one fills 300 s, the busy one 10 spacings and half of one to the left.
+    const busySeconds = 10 * 15 + 7.5;
+    const { prometheus, nowMs } = fleet;
+    expect(valueOf(prometheus.cpuPercent(nowMs))).toBeCloseTo(
+      (100 * busySeconds) / (300 + busySeconds),
+      9,
+    );
+  });
+
+  it('needs two samples of a node', () => {
+    const fleet = new Fleet();
+    fleet.start();
+    fleet.scrapes(1, 0.5);
+    expect(fleet.prometheus.cpuPercent(fleet.nowMs)).toEqual({ missing: 'low-coverage' });
+    fleet.scrapes(1, 0.5);
+    expect(valueOf(fleet.prometheus.cpuPercent(fleet.nowMs))).toBeCloseTo(50, 9);
+  });
+
+  it('covers what is there of the 20 samples that each node should have', () => {
+    const fleet = new Fleet();
+    fleet.start();
+    fleet.scrapes(5, 0.5);
+    expect(coverageOf(fleet.prometheus.cpuPercent(fleet.nowMs))).toBe(5 / 20);
+    fleet.scrapes(15, 0.5);
+    expect(coverageOf(fleet.prometheus.cpuPercent(fleet.nowMs))).toBe(1);
+    // 21 at the very instant of a scrape are no more than all.
+    fleet.scrapes(10, 0.5);
+    expect(coverageOf(fleet.prometheus.cpuPercent(fleet.nowMs))).toBe(1);
+    fleet.start();
+    fleet.scrapes(10, 0.5);
+    expect(coverageOf(fleet.prometheus.cpuPercent(fleet.nowMs + 1))).toBe((20 + 10) / 40);
+  });
+
+  it('goes on counting a dead node until the window has passed its last two samples', () => {
+    const fleet = new Fleet();
+    const alive = fleet.start();
+    const dead = fleet.start();
+    const share = (node: Series): number => (node === alive ? 1 : 0);
+    for (let n = 0; n < 30; n++) {
+      fleet.scrape(share);
+    }
+    fleet.stop(dead);
+    const lastAtMs = fleet.nowMs;
+    const at = (): number => valueOf(fleet.prometheus.cpuPercent(fleet.nowMs));
+    expect(at()).toBeCloseTo(50, 9);
+    while (fleet.nowMs < lastAtMs + CPU_WINDOW_MS - 15_000) {
+      fleet.scrape(share);
+      expect(at()).toBeGreaterThan(1);
+    }
+    // One sample left, at the very edge: no rate any more, but the series is still there.
+    fleet.scrape(share);
+    expect(at()).toBeCloseTo(0, 9);
+    expect(coverageOf(fleet.prometheus.cpuPercent(fleet.nowMs))).toBe(22 / 40);
+    fleet.scrape(share);
+    expect(coverageOf(fleet.prometheus.cpuPercent(fleet.nowMs))).toBe(1);
+  });
+
+  it('says of a fleet that is gone how old its newest sample is', () => {
+    const fleet = new Fleet();
+    const node = fleet.start();
+    fleet.scrapes(30, 0.5);
+    fleet.stop(node);
+    const lastAtMs = fleet.nowMs;
+    fleet.scrapes(5, 0);
+    const reading = fleet.prometheus.cpuPercent(fleet.nowMs);
+    expect(reading.missing === null && reading.sampledAtMs).toBe(lastAtMs);
+    fleet.scrapes(25, 0);
+    expect(fleet.prometheus.cpuPercent(fleet.nowMs)).toEqual({ missing: 'empty' });
+  });
+
+  it('forgets a slot only when nothing of it is in any window', () => {
+    const fleet = new Fleet();
+    const node = fleet.start();
+    fleet.scrapes(3, 0.5);
+    fleet.stop(node);
+    while (!fleet.prometheus.hasForgotten(node.slot)) {
+      fleet.scrapes(1, 0);
+    }
+    expect(fleet.nowMs - node.atMs[node.atMs.length - 1]).toBeGreaterThan(CPU_WINDOW_MS);
+    expect(fleet.nowMs - node.atMs[node.atMs.length - 1]).toBeLessThan(3 * CPU_WINDOW_MS);
+  });
+});
+
+describe('a query at an instant', () => {
+  const asked = (prometheus: Prometheus, atMs: number) =>
+    Object.values(prometheus.query(atMs)).map((reading) =>
+      reading.missing === null ? reading.value : reading.missing,
+    );
+
+  it('finds nothing before the first scrape', () => {
+    const prometheus = new Prometheus(15_000, CORES, 4);
+    expect(asked(prometheus, T)).toEqual(['empty', 'empty', 'empty', 'empty', 'empty']);
+  });
+
+  it('sees gauges as they were at the newest scrape, and says when that was', () => {
+    const fleet = new Fleet();
+    fleet.start();
+    fleet.scrapes(2, 0.5);
+    fleet.prometheus.setGauges(61.5, 3, 250, 99.5);
+    const metrics = fleet.prometheus.query(fleet.nowMs + 14_999);
+    expect(asked(fleet.prometheus, fleet.nowMs + 14_999)).toEqual([
+      expect.closeTo(50, 9),
+      61.5,
+      3,
+      250,
+      99.5,
+    ]);
+    for (const reading of Object.values(metrics)) {
+      expect(reading.missing === null && reading.sampledAtMs).toBe(fleet.nowMs);
+    }
+    expect(coverageOf(metrics.unschedulablePods)).toBe(1);
+  });
+
+  it('sees nothing that was scraped after it', () => {
+    const fleet = new Fleet();
+    fleet.start();
+    for (let n = 1; n <= 3; n++) {
+      fleet.scrapes(1, 0.5);
+      fleet.prometheus.setGauges(10 * n, n, 100 * n, 1000 * n);
+    }
+    const justBefore = fleet.prometheus.query(fleet.nowMs - 1);
+    expect(asked(fleet.prometheus, fleet.nowMs - 1).slice(1)).toEqual([20, 2, 200, 2000]);
+    for (const reading of Object.values(justBefore)) {
+      expect(reading.missing === null && reading.sampledAtMs).toBe(fleet.nowMs - 15_000);
+    }
+    expect(asked(fleet.prometheus, T - 1)).toEqual(['empty', 'empty', 'empty', 'empty', 'empty']);
+  });
+
+  it('knows no memory when no node is up, but still what others export', () => {
+    const prometheus = new Prometheus(15_000, CORES, 4);
+    prometheus.scrape(T, new Int32Array(4), 0, new Float64Array(4));
+    prometheus.setGauges(50, 2, 80, 10);
+    expect(asked(prometheus, T)).toEqual(['empty', 'empty', 2, 80, 10]);
+  });
+});
