@@ -1,12 +1,12 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import { decide, type Decision } from './decide.ts';
-import { podsPerNode } from './demand.ts';
 import { perform, performAll, type Alarm, type LaunchRequest, type Process } from './effects.ts';
 import { firstBlocking, type Explanation } from './explain.ts';
 import type { CycleEvent, CycleOutcome, DecisionRecord } from './journal.ts';
 import {
   absencesToConfirm,
+  nodeOfInstance,
   reconcile,
   withPoolOpen,
   withPoolRefused,
@@ -32,13 +32,22 @@ import {
   type LaunchAttempt,
   type LaunchIntent,
 } from './state.ts';
-import { countFleet, type Cluster, type Mode, type PoolShare, type View } from './view.ts';
+import {
+  countFleet,
+  isHelpable,
+  type Cluster,
+  type Mode,
+  type PoolShare,
+  type View,
+} from './view.ts';
 
 /** What starts a cycle. */
 export interface CycleInput {
   readonly nowMs: number;
   /** When whoever triggered it did so (EventBridge’s event time). */
   readonly triggeredAtMs: number;
+  /** `alert` ones may come in bursts: they are kept apart (S19). */
+  readonly trigger: 'schedule' | 'spot' | 'alert';
   /** When the caller will be stopped: nothing is started that may not finish before. */
   readonly deadlineMs: number;
   /** Fresh for every invocation, also for a retried one: it is the lock’s owner (S10). */
@@ -50,6 +59,8 @@ export interface CycleInput {
 
 /** Triggers older than this are dropped: they waited in a queue, and another has come since (S20). */
 export const TRIGGER_MAX_AGE_MS = 90_000;
+/** An alert that comes sooner after the cycle before leaves its kick for the next one (S19). */
+export const ALERT_APART_MS = 30_000;
 /** Outer bound of the lock. */
 export const LOCK_MS = 300_000;
 /** After its deadline a holder does nothing more; a successor allows it this much (S9). */
@@ -68,11 +79,12 @@ const LAUNCH_ROUNDS = 4;
 /** What a cycle carries while it acts. */
 interface Act {
   readonly input: CycleInput;
-  readonly lockExpiryAtMs: number;
   /** The epoch that the table has for us, and the one we write under: higher when tags are ahead of the table (S6). */
   lockEpoch: number;
   epoch: number;
   nowMs: number;
+  /** Nodes as last listed; null: they could not be, or are not believed. */
+  nodes: readonly KubeNode[] | null;
   /** What the state is now, and what the table has of it. */
   state: FleetState;
   committed: FleetState | null;
@@ -91,6 +103,14 @@ interface Act {
 export function* cycle(input: CycleInput): Process<DecisionRecord> {
   if (input.nowMs - input.triggeredAtMs > TRIGGER_MAX_AGE_MS) {
     return yield* leave(input, 'stale-trigger', 0);
+  }
+  // Whatever begins before the deadline must end well inside the lease, by any clock: whoever deployed a longer timeout must
+  // hear of it (S8).
+  if (input.deadlineMs - input.nowMs + 2 * CLOCK_SKEW_MS > LOCK_MS) {
+    return yield* leave(input, 'lease-too-short', 0);
+  }
+  if (input.trigger === 'alert' && (yield* isTooSoon(input))) {
+    return yield* leave(input, 'too-soon', 0);
   }
   const lock = yield* takeLock(input);
   if (lock.outcome !== 'held') {
@@ -114,10 +134,10 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
   );
   const act: Act = {
     input,
-    lockExpiryAtMs: lock.lockExpiryAtMs,
     lockEpoch: lock.epoch,
     epoch: lock.epoch,
     nowMs,
+    nodes: null,
     state: emptyState(input.configured.policy.name),
     committed: lock.stored.kind === 'known' ? lock.stored.state : null,
     nodeCount: 0,
@@ -134,7 +154,8 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
   if (!nodes.ok || nodes.nodes.length === 0 || !pods.ok) {
     act.alarms.push({ code: 'kubernetes-api-unreachable', subject: input.cluster.id });
   }
-  act.state = recallState(lock.stored, act, instances.ok ? instances.instances : []);
+  const anyNode = nodes.ok && nodes.nodes.some((node) => !node.controlPlane);
+  act.state = recallState(lock.stored, act, instances.ok ? instances.instances : null, anyNode);
   const stateBefore = act.state;
 
   if (input.mode === 'act' && act.state.launches.length > 0) {
@@ -150,6 +171,10 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
         (each) => each.state === 'pending' || each.state === 'running',
       );
       confirmedGone = toConfirm.filter((id) => !alive.some((instance) => instance.id === id));
+      // Alive, and yet in no list: its tags were taken off, or the list is not whole.
+      for (const { id } of alive) {
+        act.alarms.push({ code: 'instance-unlisted', subject: id });
+      }
     }
   }
 
@@ -168,6 +193,7 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
   };
   const reconciled = reconcile(seen, act.state, input.configured, input.cluster);
   const { view } = reconciled;
+  act.nodes = reconciled.seen.nodes;
   act.state = reconciled.state;
   act.nodeCount = view.workers.length;
   for (const event of reconciled.events) {
@@ -179,7 +205,7 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
 
   const memory = act.state.memory;
   const decided = decide(input.configured, input.cluster, view, memory);
-  act.state = plan(act, decided.decision, decided.memory, seen);
+  act.state = plan(act, decided.decision, decided.memory, reconciled);
   raiseAlarms(act, view, decided.explanation);
 
   const record: DecisionRecord = {
@@ -208,7 +234,7 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
     return left;
   }
   if (committed === 'ok' && input.mode !== 'observe') {
-    yield* carryOut(act, seen, reconciled, view.desired ?? 0);
+    yield* carryOut(act, reconciled);
   }
 
   yield* journal(act, record);
@@ -217,6 +243,12 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
     yield* perform({ kind: 'releaseLock', owner: input.nonce, epoch: act.lockEpoch });
   }
   return record;
+}
+
+/** Whether a cycle began less than 30 s ago: an epoch is the second in which its holder began (S6). */
+function* isTooSoon(input: CycleInput): Process<boolean> {
+  const read = yield* perform({ kind: 'readLock' });
+  return read.ok && input.nowMs - read.lock.epoch * 1000 < ALERT_APART_MS;
 }
 
 /** Ends a cycle that must not decide. */
@@ -238,7 +270,6 @@ type Lock =
   | {
       readonly outcome: 'held';
       readonly epoch: number;
-      readonly lockExpiryAtMs: number;
       readonly stored: DecodedState;
       readonly nowMs: number;
     }
@@ -264,7 +295,6 @@ function* takeLock(input: CycleInput): Process<Lock> {
       return {
         outcome: 'held',
         epoch,
-        lockExpiryAtMs,
         stored: acquired.stored,
         nowMs: acquired.completedAtMs,
       };
@@ -278,7 +308,6 @@ function* takeLock(input: CycleInput): Process<Lock> {
       return {
         outcome: 'held',
         epoch: lock.epoch,
-        lockExpiryAtMs: lock.lockExpiryAtMs,
         stored,
         nowMs: completedAtMs,
       };
@@ -302,14 +331,17 @@ function* takeLock(input: CycleInput): Process<Lock> {
 
 /**
  * The state to go on from. Lost memory is rebuilt from what can be seen: intents that could still be read are kept, no
- * node is removed for one cooldown, and the last scale-up is the youngest launch (S6).
+ * node is removed for one cooldown, and the last scale-up is the youngest launch (S6). There is nothing to have been lost
+ * only where no state is, no instance, and no worker’s node.
  */
 function recallState(
   stored: DecodedState,
   act: Act,
-  instances: readonly { readonly launchedAtMs: number; readonly birthEpoch: number }[],
+  listed: readonly { readonly launchedAtMs: number; readonly birthEpoch: number }[] | null,
+  anyNode: boolean,
 ): FleetState {
   const { policy, settings } = act.input.configured;
+  const instances = listed ?? [];
   for (const instance of instances) {
     if (instance.birthEpoch >= act.epoch) {
       act.epoch = instance.birthEpoch + 1;
@@ -323,7 +355,7 @@ function recallState(
     return { ...stored.state, policy: policy.name, memory: NO_MEMORY };
   }
   const fresh = emptyState(policy.name);
-  if (stored.kind === 'absent' && instances.length === 0) {
+  if (stored.kind === 'absent' && listed?.length === 0 && !anyNode) {
     return fresh;
   }
   act.events.push({ code: 'memory-lost', subject: act.input.cluster.id, value: instances.length });
@@ -338,20 +370,29 @@ function recallState(
   };
 }
 
-/** What observe mode may remember: its memory and when it would have acted, but no intent that it will not carry out. */
+/** What observe mode may remember: its memory and when it would have acted, but nothing of what it will not carry out. */
 function observed(before: FleetState, after: FleetState): FleetState {
-  return { ...after, launches: before.launches, drains: before.drains, desired: null };
+  const { launches, drains, joinFailures, joinFailedAtMs, poolBackoffs } = before;
+  return { ...after, launches, drains, joinFailures, joinFailedAtMs, poolBackoffs, desired: null };
 }
 
 /** The state with the decision’s intents in it. */
-function plan(act: Act, decision: Decision, memory: readonly number[], seen: Seen): FleetState {
+function plan(
+  act: Act,
+  decision: Decision,
+  memory: readonly number[],
+  { seen, view }: Reconciled,
+): FleetState {
   const { state, epoch, nowMs } = act;
   const acts = decision.action !== 'hold' || decision.repair > 0;
-  if (!acts && decision.desired === state.desired && sameMemory(memory, state.memory)) {
+  // What is meant to be there is first learnt from what is, once that can be believed.
+  const believed = view.instancesKnown && !view.contradicted;
+  const desired = state.desired === null && !believed ? null : decision.desired;
+  if (!acts && desired === state.desired && sameMemory(memory, state.memory)) {
     return state;
   }
   if (!acts) {
-    return { ...state, desired: decision.desired, memory };
+    return { ...state, desired, memory };
   }
   const policy = act.input.configured.policy.name;
   const launches =
@@ -360,9 +401,7 @@ function plan(act: Act, decision: Decision, memory: readonly number[], seen: See
       : [...state.launches, launchIntent(act, decision, policy)];
   const begun = decision.victims.map((instanceId): DrainIntent => {
     act.events.push({ code: 'scale-down', subject: instanceId, value: 0 });
-    const node = seen.nodes?.find(
-      (each) => each.instanceId === instanceId || each.name === instanceId,
-    );
+    const node = nodeOfInstance(instanceId, seen.nodes, seen.instances);
     return {
       id: `drain-${epoch}-${instanceId}`,
       instanceId,
@@ -378,7 +417,7 @@ function plan(act: Act, decision: Decision, memory: readonly number[], seen: See
   });
   return {
     ...state,
-    desired: decision.desired,
+    desired,
     memory,
     launches,
     drains: begun.length === 0 ? state.drains : [...state.drains, ...begun],
@@ -402,6 +441,7 @@ function launchIntent(act: Act, decision: Decision, policy: string): LaunchInten
     policy,
     templateVersion: input.cluster.templateVersion,
     count: decision.repair + decision.count,
+    repair: decision.repair,
     attempts: decision.launches.map((share, n) => attempt(input.cluster.id, id, n, share)),
   };
 }
@@ -422,9 +462,8 @@ function attempt(
 
 /** What a person should know about pods that stay without room: no node could hold them (S13), or max is reached. */
 function raiseAlarms(act: Act, view: View, explanation: Explanation): void {
-  const { template } = act.input.cluster;
   view.shapes.forEach((shape, s) => {
-    if (view.unschedulable[s]! > 0 && podsPerNode(shape, template) === 0) {
+    if (view.unschedulable[s]! > 0 && !isHelpable(shape, act.input.cluster)) {
       act.alarms.push({ code: 'pods-no-node-can-hold', subject: shape.key });
     }
   });
@@ -477,14 +516,13 @@ function hasTime(act: Act, calls: number): boolean {
 
 /**
  * Whether another call that changes the world may begin: the lock is not known to be lost, and the call would end before
- * our deadline, with time to close, and well inside the lease (S8).
+ * our deadline, with time to close. The deadline lies well inside the lease (S8).
  */
 function mayMutate(act: Act): boolean {
   if (act.lockLost) {
     return false;
   }
-  const ends = act.nowMs + CALL_TIMEOUT_MS;
-  const may = hasTime(act, 1 + CLOSING_CALLS) && ends + 2 * CLOCK_SKEW_MS < act.lockExpiryAtMs;
+  const may = hasTime(act, 1 + CLOSING_CALLS);
   if (!may) {
     act.events.push({ code: 'out-of-time', subject: '', value: 0 });
   }
@@ -492,7 +530,7 @@ function mayMutate(act: Act): boolean {
 }
 
 /** Launches first, since pods wait for them; then what clears the way, drains, and last what cannot be undone. */
-function* carryOut(act: Act, seen: Seen, reconciled: Reconciled, desired: number): Process<void> {
+function* carryOut(act: Act, reconciled: Reconciled): Process<void> {
   if (act.state.launches.length > 0) {
     yield* sendNewLaunches(act, reconciled.view);
   }
@@ -516,22 +554,16 @@ function* carryOut(act: Act, seen: Seen, reconciled: Reconciled, desired: number
       act.events.push({ code: 'effect-failed', subject: 'deleteNode', value: 0 });
     }
   }
-  for (const drain of act.state.drains) {
-    // Paused: nothing is evicted; what is committed as terminating is finished (S8, S18).
-    if (drain.stage === 'terminating' || act.input.mode === 'paused') {
-      continue;
-    }
-    // A hint is not a notice: its replacement comes first (S23).
-    if (drain.reason === 'rebalance' && countFleet(reconciled.view).ready < desired) {
-      continue;
-    }
-    yield* advanceDrain(act, seen, drain);
-  }
   if (act.state.drains.length > 0) {
+    // Paused: nothing is evicted; what is committed as terminating is finished (S8, S18).
+    if (act.input.mode !== 'paused') {
+      yield* lookAgain(act);
+      yield* advanceDrains(act, reconciled);
+    }
     yield* terminateCommitted(act);
   }
   const committed = yield* commit(act);
-  const kickedAtMs = seen.inbox?.kickedAtMs ?? null;
+  const kickedAtMs = reconciled.seen.inbox?.kickedAtMs ?? null;
   const { settledMarks } = reconciled;
   const toClear = settledMarks.length > 0 || kickedAtMs !== null;
   if (committed === 'ok' && toClear && hasTime(act, CLOSING_CALLS)) {
@@ -549,14 +581,22 @@ function requestOf(intent: LaunchIntent, attempt: LaunchAttempt): LaunchRequest 
 /** Attempts of earlier cycles that were never answered are sent again, byte for byte: only their answer settles them (S4). */
 function* repeatUnansweredLaunches(act: Act): Process<void> {
   for (const intent of act.state.launches) {
-    for (const each of intent.attempts) {
-      if (each.outcome !== 'unknown') {
-        continue;
-      }
+    const unanswered = intent.attempts.filter(({ outcome }) => outcome === 'unknown');
+    if (unanswered.length === 0) {
+      continue;
+    }
+    for (const each of unanswered) {
       if (!mayMutate(act)) {
         return;
       }
       yield* sendAttempt(act, intent, each);
+    }
+    const answered = act.state.launches.find(({ id }) => id === intent.id)!;
+    const settled = answered.attempts.every(({ outcome }) => outcome !== 'unknown');
+    // Instances that came and went were given up by whoever let them go.
+    const spent = answered.attempts.some(({ outcome }) => outcome === 'spent');
+    if (settled && !spent) {
+      act.state = withoutUnmet(act.state, answered, missingCount(answered));
     }
   }
 }
@@ -588,9 +628,19 @@ function* sendNewLaunches(act: Act, view: View): Process<void> {
     if (missing <= 0) {
       return;
     }
-    const now = { ...view, nowMs: act.nowMs, poolBackoffs: act.state.poolBackoffs };
-    const shares = placeLaunches(now, act.input.cluster, act.input.configured.settings, missing);
+    const now = {
+      ...view,
+      nowMs: act.nowMs,
+      poolBackoffs: act.state.poolBackoffs,
+      unanswered: [...view.unanswered, ...sharesOf(answered)],
+    };
+    const { settings } = act.input.configured;
+    const shares =
+      round + 1 === LAUNCH_ROUNDS || rejected(answered)
+        ? []
+        : placeLaunches(now, act.input.cluster, settings, missing);
     if (shares.length === 0) {
+      act.state = withoutUnmet(act.state, answered, missing);
       return;
     }
     const tried = answered.attempts.length;
@@ -618,20 +668,60 @@ function* sendAttempt(act: Act, intent: LaunchIntent, each: LaunchAttempt): Proc
     act.state = withLaunched(act.state, answer.instanceIds, each, act.nowMs);
     const short = answer.instanceIds.length < each.count;
     act.state = short ? withPoolRefused(act.state, each, act.nowMs) : withPoolOpen(act.state, each);
-  } else if (answer.certainty === 'refused') {
-    act.events.push({ code: 'launch-refused', subject: pool, value: each.count });
-    const definite = answer.reason === 'insufficient-capacity' || answer.reason === 'quota';
-    act.alarms.push({
-      code: definite ? 'launch-refused' : 'launch-request-rejected',
-      subject: pool,
-    });
-    act.state = withAnswer(act.state, intent.id, each.number, 'refused', 0);
-    if (answer.reason !== 'spent') {
-      act.state = withPoolRefused(act.state, each, act.nowMs);
-    }
-  } else {
-    act.events.push({ code: 'launch-unanswered', subject: pool, value: each.count });
+    return;
   }
+  switch (answer.reason) {
+    case 'insufficient-capacity':
+    case 'quota':
+      act.events.push({ code: 'launch-refused', subject: pool, value: each.count });
+      act.alarms.push({ code: 'launch-refused', subject: pool });
+      act.state = withAnswer(act.state, intent.id, each.number, 'refused', 0);
+      act.state = withPoolRefused(act.state, each, act.nowMs);
+      return;
+    case 'invalid':
+    case 'parameter-mismatch':
+      act.events.push({ code: 'launch-refused', subject: pool, value: each.count });
+      act.alarms.push({ code: 'launch-request-rejected', subject: pool });
+      act.state = withAnswer(act.state, intent.id, each.number, 'rejected', 0);
+      act.state = withPoolRefused(act.state, each, act.nowMs);
+      return;
+    case 'spent':
+      act.events.push({ code: 'launch-refused', subject: pool, value: each.count });
+      act.state = withAnswer(act.state, intent.id, each.number, 'spent', 0);
+      return;
+    case 'throttled':
+    case 'unavailable':
+    case 'timeout':
+      // A throttle, an outage or a timeout says nothing of the pool: it is sent again, unchanged, until it is answered (S4).
+      act.events.push({ code: 'launch-unanswered', subject: pool, value: each.count });
+      if (answer.certainty === 'refused') {
+        act.alarms.push({ code: 'ec2-unreachable', subject: answer.reason });
+      }
+  }
+}
+
+/** Whether EC2 found fault with a request itself: then it would with the same request elsewhere (S4). */
+function rejected(intent: LaunchIntent): boolean {
+  return intent.attempts.some(({ outcome }) => outcome === 'rejected');
+}
+
+/** What an intent has launched, or may have, by pool. */
+function sharesOf(intent: LaunchIntent): PoolShare[] {
+  return intent.attempts.flatMap(({ zone, market, count, outcome, launched }) => {
+    const there = outcome === 'unknown' ? count : launched;
+    return there > 0 ? [{ zone, market, count: there }] : [];
+  });
+}
+
+/**
+ * The state without the part of an intent that no pool had: what a policy asked for in vain is not meant to be there, or
+ * each cycle of a shortage would ask for more, and buy it all when it ends. What restores desired capacity stays desired.
+ */
+function withoutUnmet(state: FleetState, intent: LaunchIntent, missing: number): FleetState {
+  const asked = Math.min(missing, intent.count - intent.repair);
+  return asked <= 0 || state.desired === null
+    ? state
+    : { ...state, desired: state.desired - asked };
 }
 
 function withIntent(state: FleetState, intent: LaunchIntent): FleetState {
@@ -645,7 +735,7 @@ function withAnswer(
   state: FleetState,
   intentId: string,
   number: number,
-  outcome: 'launched' | 'refused',
+  outcome: LaunchAttempt['outcome'],
   launched: number,
 ): FleetState {
   const intent = state.launches.find((each) => each.id === intentId)!;
@@ -681,107 +771,190 @@ function byText(a: string, b: string): number {
 // ---------------------------------------------------------------- draining
 
 /**
- * Takes one drain as far as it can go now: taint, then evict, a few rounds where a disruption budget refuses (S11). A node
- * is drained when a list read after the taint shows no pod but DaemonSets’, terminating ones included (S22); it is then
- * marked for termination, which happens once that is committed.
+ * Looks once more at those that are given up as dead or never joined, just before that becomes irreversible (S8, S12): one
+ * that is Ready after all stays; the others are marked for termination, which happens once that is committed.
  */
-function* advanceDrain(act: Act, seen: Seen, drain: DrainIntent): Process<void> {
-  const node = seen.nodes?.find(
-    (each) => each.name === drain.nodeName || each.instanceId === drain.instanceId,
+function* lookAgain(act: Act): Process<void> {
+  const givenUp = act.state.drains.filter(
+    ({ stage, reason }) =>
+      stage !== 'terminating' && (reason === 'unhealthy' || reason === 'never-joined'),
   );
-  if (node === undefined) {
+  if (givenUp.length === 0 || !(yield* relistNodes(act))) {
     return;
   }
-  // Asked each time: a person may have taken our taint off.
-  const tainted = yield* taint(act, node, drain.id);
-  if (!tainted) {
-    return;
-  }
-  let current = drain;
-  if (current.stage === 'tainting') {
-    current = { ...current, stage: 'evicting', progressedAtMs: act.nowMs };
-    act.state = withDrain(act.state, current);
-  }
-  for (let round = 1; hasTime(act, 1 + CLOSING_CALLS); round++) {
-    const listed = yield* perform({ kind: 'listNodePods', nodeName: node.name });
-    act.nowMs = listed.completedAtMs;
-    if (!listed.ok) {
-      return;
-    }
-    const podsLeft = listed.pods.length;
-    if (podsLeft === 0) {
+  for (const drain of givenUp) {
+    const node = nodeOfInstance(drain.instanceId, act.nodes, null);
+    if (node?.ready) {
+      act.events.push({ code: 'drain-undone', subject: drain.instanceId, value: 0 });
+      const drains = act.state.drains.filter((each) => each !== drain);
+      act.state = { ...act.state, drains };
+    } else {
       act.state = withDrain(act.state, {
-        ...current,
-        podsLeft,
+        ...drain,
         stage: 'terminating',
         progressedAtMs: act.nowMs,
       });
-      return;
     }
-    if (
-      current.reason === 'scale-down' &&
-      listed.pods.some((pod) => pod.pinnedBy !== null && !pod.terminating)
-    ) {
-      return;
-    }
-    let accepted = 0;
-    let refused = 0;
-    for (const pod of listed.pods) {
-      if (pod.terminating) {
-        continue;
+  }
+}
+
+/** Lists nodes again; false: there was no time, or no list to be believed. */
+function* relistNodes(act: Act): Process<boolean> {
+  if (!hasTime(act, 1 + CLOSING_CALLS)) {
+    return false;
+  }
+  const listed = yield* perform({ kind: 'listNodes' });
+  act.nowMs = listed.completedAtMs;
+  if (!listed.ok || listed.nodes.length === 0) {
+    return false;
+  }
+  act.nodes = listed.nodes;
+  return true;
+}
+
+/** Notices first: AWS does not wait. */
+const DRAIN_ORDER: readonly DrainIntent['reason'][] = ['reclaim', 'rebalance', 'scale-down'];
+
+/** Takes every drain as far as it can go now: a few rounds where a disruption budget refuses, all of them in each (S11). */
+function* advanceDrains(act: Act, { seen, view }: Reconciled): Process<void> {
+  const { desired, drains } = act.state;
+  // A hint is not a notice: its replacement comes first (S23).
+  const replaced = desired !== null && countFleet(view).ready >= desired;
+  let going = drains
+    .filter(
+      ({ stage, reason }) =>
+        stage !== 'terminating' &&
+        DRAIN_ORDER.includes(reason) &&
+        (reason !== 'rebalance' || replaced),
+    )
+    .sort((a, b) => DRAIN_ORDER.indexOf(a.reason) - DRAIN_ORDER.indexOf(b.reason))
+    .map(({ id }) => id);
+  for (let round = 1; going.length > 0; round++) {
+    const refused: string[] = [];
+    for (const id of going) {
+      const drain = act.state.drains.find((each) => each.id === id)!;
+      if (yield* advanceDrain(act, seen, drain)) {
+        refused.push(id);
       }
-      if (!mayMutate(act)) {
-        break;
-      }
-      const { namespace, name, uid } = pod;
-      const answer = yield* perform({ kind: 'evictPod', namespace, name, uid });
-      act.nowMs = answer.completedAtMs;
-      if (answer.ok) {
-        accepted++;
-      } else {
-        refused++;
-      }
-    }
-    if (accepted > 0) {
-      act.events.push({ code: 'evicted', subject: drain.instanceId, value: accepted });
-    }
-    if (refused > 0) {
-      act.events.push({ code: 'eviction-refused', subject: drain.instanceId, value: refused });
-    }
-    if (accepted > 0 || podsLeft !== current.podsLeft) {
-      const progressedAtMs =
-        accepted > 0 || podsLeft < current.podsLeft ? act.nowMs : current.progressedAtMs;
-      current = { ...current, podsLeft, progressedAtMs };
-      act.state = withDrain(act.state, current);
     }
     const resumesAtMs = act.nowMs + EVICTION_PAUSE_MS;
     if (
-      refused === 0 ||
+      refused.length === 0 ||
       round === EVICTION_ROUNDS ||
       resumesAtMs + CALL_TIMEOUT_MS + CLOSING_MS > act.input.deadlineMs
     ) {
       return;
     }
     act.nowMs = (yield* perform({ kind: 'pause', untilMs: resumesAtMs })).completedAtMs;
+    going = refused;
   }
 }
 
-function* taint(act: Act, node: KubeNode, intentId: string): Process<boolean> {
-  if (node.taintIntentId === intentId) {
-    return true;
-  }
-  if (!mayMutate(act)) {
+/**
+ * One round of a drain: taint, list, evict. A node is drained when a list read after the taint shows no pod but
+ * DaemonSets’, terminating ones included (S22); it is then marked for termination, which happens once that is committed.
+ * Nothing is evicted beside a pod that may not be moved, unless AWS takes the node anyway. True: a disruption budget
+ * refused, and asking again shortly may help.
+ */
+function* advanceDrain(act: Act, seen: Seen, drain: DrainIntent): Process<boolean> {
+  // Asked each time: a person may have taken our taint off.
+  const nodeName = yield* taint(act, seen, drain);
+  if (nodeName === null) {
     return false;
   }
-  const { name: nodeName, resourceVersion } = node;
-  const answer = yield* perform({ kind: 'taintNode', nodeName, intentId, resourceVersion });
-  act.nowMs = answer.completedAtMs;
-  if (answer.ok) {
-    act.events.push({ code: 'tainted', subject: nodeName, value: 0 });
-  } else {
-    act.events.push({ code: 'effect-failed', subject: 'taintNode', value: 0 });
+  let current = drain;
+  if (current.stage === 'tainting') {
+    current = { ...current, stage: 'evicting', progressedAtMs: act.nowMs };
+    act.state = withDrain(act.state, current);
   }
-  return answer.ok;
+  if (!hasTime(act, 1 + CLOSING_CALLS)) {
+    return false;
+  }
+  const listed = yield* perform({ kind: 'listNodePods', nodeName });
+  act.nowMs = listed.completedAtMs;
+  if (!listed.ok) {
+    return false;
+  }
+  const podsLeft = listed.pods.length;
+  if (podsLeft === 0) {
+    act.state = withDrain(act.state, {
+      ...current,
+      podsLeft,
+      stage: 'terminating',
+      progressedAtMs: act.nowMs,
+    });
+    return false;
+  }
+  const staying = listed.pods.filter((pod) => pod.terminatesAtMs === null);
+  if (current.reason !== 'reclaim' && staying.some((pod) => pod.pinnedBy !== null)) {
+    return false;
+  }
+  let accepted = 0;
+  let refused = 0;
+  for (const { namespace, name, uid } of staying) {
+    if (!mayMutate(act)) {
+      break;
+    }
+    const answer = yield* perform({ kind: 'evictPod', namespace, name, uid });
+    act.nowMs = answer.completedAtMs;
+    if (answer.ok) {
+      accepted++;
+    } else {
+      refused++;
+    }
+  }
+  if (accepted > 0) {
+    act.events.push({ code: 'evicted', subject: drain.instanceId, value: accepted });
+  }
+  if (refused > 0) {
+    act.events.push({ code: 'eviction-refused', subject: drain.instanceId, value: refused });
+  }
+  // A pod within its grace is on its way, however long that is.
+  const ending = listed.pods.some(
+    ({ terminatesAtMs }) => terminatesAtMs !== null && terminatesAtMs > act.nowMs,
+  );
+  const progressed = accepted > 0 || ending || podsLeft < current.podsLeft;
+  if (progressed || podsLeft !== current.podsLeft) {
+    const progressedAtMs = progressed ? act.nowMs : current.progressedAtMs;
+    act.state = withDrain(act.state, { ...current, podsLeft, progressedAtMs });
+  }
+  return refused > 0;
+}
+
+/**
+ * Makes sure that a node carries our taint; its name, or null. A node changes now and then while we look at it (its status
+ * does every few minutes): on a conflict it is read once more.
+ */
+function* taint(act: Act, seen: Seen, drain: DrainIntent): Process<string | null> {
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const node = nodeOfInstance(drain.instanceId, act.nodes, seen.instances);
+    if (node === undefined) {
+      return null;
+    }
+    const { name: nodeName, resourceVersion } = node;
+    if (node.taintIntentId === drain.id) {
+      return nodeName;
+    }
+    if (!mayMutate(act)) {
+      return null;
+    }
+    const answer = yield* perform({
+      kind: 'taintNode',
+      nodeName,
+      intentId: drain.id,
+      resourceVersion,
+    });
+    act.nowMs = answer.completedAtMs;
+    if (answer.ok) {
+      act.events.push({ code: 'tainted', subject: nodeName, value: 0 });
+      return nodeName;
+    }
+    if (answer.reason !== 'conflict' || attempt > 0 || !(yield* relistNodes(act))) {
+      act.events.push({ code: 'effect-failed', subject: 'taintNode', value: 0 });
+      return null;
+    }
+  }
+  return null;
 }
 
 function withDrain(state: FleetState, drain: DrainIntent): FleetState {
@@ -827,14 +1000,16 @@ function* journal(act: Act, record: DecisionRecord): Process<void> {
 /** Metrics and alarms: left out when only the lock’s release has time left. */
 function* tell(act: Act, view: View): Process<void> {
   const fleet = countFleet(view);
+  const known = (count: number, ...read: boolean[]): number | null =>
+    read.every(Boolean) ? count : null;
   if (hasTime(act, 2)) {
     const answer = yield* perform({
       kind: 'publishMetrics',
-      workers: view.workers.length,
-      ready: fleet.ready,
-      inFlight: fleet.arriving,
-      doomed: fleet.doomed,
-      pending: sum(view.unschedulable),
+      workers: known(view.workers.length, view.instancesKnown),
+      ready: known(fleet.ready, view.instancesKnown, view.nodesKnown),
+      inFlight: known(fleet.arriving, view.instancesKnown, view.nodesKnown),
+      doomed: known(fleet.doomed, view.instancesKnown, view.inboxKnown),
+      pending: known(sum(view.unschedulable), view.podsKnown),
     });
     act.nowMs = answer.completedAtMs;
   }

@@ -39,7 +39,8 @@ export function decide(
   const input: GuardInput = { view, fleet, cluster, settings };
   const rules: RuleVerdict[] = [];
 
-  const wantedBefore = Math.max(view.desired ?? 0, settings.nodeCountMin);
+  // What we mean to have. It follows decisions, not what happens to be there: a node too many for a moment is not desired.
+  const wantedBefore = Math.max(view.desired ?? fleet.supply, settings.nodeCountMin);
   const lacking = Math.min(wantedBefore, settings.nodeCountMax) - fleet.supply;
   let repair = 0;
   let launches: readonly PoolShare[] = NOTHING;
@@ -53,12 +54,15 @@ export function decide(
     }
   }
 
-  const proposal = policy.propose({ view, fleet, cluster, settings, memory });
+  // The policy sees what the repair buys as on its way, or it would ask for it again.
+  const repaired =
+    repair === 0
+      ? fleet
+      : { ...fleet, arriving: fleet.arriving + repair, supply: fleet.supply + repair };
+  const proposal = policy.propose({ view, fleet: repaired, cluster, settings, memory });
   for (const rule of proposal.rules) {
     rules.push(rule);
   }
-  // What we mean to have: what we meant before, or more if more is there (adopted, or a drain undone).
-  const desiredBefore = Math.max(wantedBefore, fleet.supply);
   if (proposal.action === 'hold' || proposal.count === 0) {
     return {
       decision: {
@@ -67,7 +71,7 @@ export function decide(
         repair,
         launches,
         victims: NOTHING,
-        desired: desiredBefore,
+        desired: wantedBefore,
       },
       memory: proposal.memory,
       explanation: { level: proposal.level, proposed: 0, rules },
@@ -89,7 +93,7 @@ export function decide(
       repair,
       launches,
       victims: NOTHING,
-      desired: desiredBefore,
+      desired: wantedBefore,
     };
     return { decision, memory: proposal.memory, explanation };
   }
@@ -101,7 +105,7 @@ export function decide(
           repair,
           launches: asked.launches,
           victims: NOTHING,
-          desired: desiredBefore + asked.count,
+          desired: wantedBefore + asked.count,
         }
       : {
           action: 'scaleDown',

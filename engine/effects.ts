@@ -106,8 +106,15 @@ interface EffectTypes {
   /** Lets time pass; the driver answers at `untilMs` or later. */
   pause: { request: { untilMs: number }; result: Outcome<object> };
   appendJournal: { request: { record: DecisionRecord }; result: Outcome<object> };
+  /** Null: not known, so that nothing is published for it rather than zero. */
   publishMetrics: {
-    request: { workers: number; ready: number; inFlight: number; doomed: number; pending: number };
+    request: {
+      workers: number | null;
+      ready: number | null;
+      inFlight: number | null;
+      doomed: number | null;
+      pending: number | null;
+    };
     result: Outcome<object>;
   };
   notify: { request: { alarms: readonly Alarm[] }; result: Outcome<object> };
@@ -115,7 +122,8 @@ interface EffectTypes {
 
 /**
  * `insufficient-capacity` and `quota` are definite: another pool may be tried. `spent`: the token’s instances have been
- * launched and terminated since. `parameter-mismatch` cannot happen to an unchanged request; it is an alarm.
+ * launched and terminated since. `parameter-mismatch` cannot happen to an unchanged request; it and `invalid` (the template,
+ * a permission) say nothing of capacity: they are an alarm, and no other pool is tried in their place.
  */
 export type LaunchRefusal =
   'insufficient-capacity' | 'quota' | 'parameter-mismatch' | 'spent' | 'invalid';
@@ -130,6 +138,8 @@ export type AlarmCode =
   | 'kubernetes-api-unreachable'
   | 'ec2-unreachable'
   | 'observation-contradicts-state'
+  | 'instance-unlisted'
+  | 'node-unmatched'
   | 'state-lost'
   | 'join-failing'
   | 'node-unhealthy'

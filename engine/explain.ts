@@ -75,7 +75,20 @@ export function verdict(
   return { rule, verdict: answer, observed, threshold };
 }
 
-/** The first rule that stood in the way of what was proposed, or null. */
-export function firstBlocking(explanation: Explanation): RuleVerdict | null {
-  return explanation.rules.find((rule) => rule.verdict === 'blocks') ?? null;
+/**
+ * The first rule that stood in the way of what was proposed, or null. A repair comes first, with guards of its own: one that
+ * held it back is named only where the policy asked for nothing.
+ */
+export function firstBlocking({ rules, proposed }: Explanation): RuleVerdict | null {
+  const isAnswer = ({ verdict }: RuleVerdict): boolean =>
+    verdict === 'fires' || verdict === 'quiet' || verdict === 'unknown';
+  const from = rules[0]?.rule === 'desired-capacity' && proposed !== 0 ? 1 : 0;
+  const policyFrom =
+    from === 0
+      ? 0
+      : Math.max(
+          from,
+          rules.findIndex((rule, n) => n > 0 && isAnswer(rule)),
+        );
+  return rules.slice(policyFrom).find(({ verdict }) => verdict === 'blocks') ?? null;
 }

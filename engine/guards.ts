@@ -127,7 +127,7 @@ export const GUARDS: readonly Guard[] = [
     appliesTo: 'down',
     repairs: false,
     check(asked, { view, cluster, settings }) {
-      const pods = helpablePods(view, cluster.template, settings.readingMaxAgeSeconds * 1000);
+      const pods = helpablePods(view, cluster, settings.readingMaxAgeSeconds * 1000);
       return refuseIf(asked, pods === null || pods > 0, 'no-pods-unschedulable', pods ?? 0, 0);
     },
   },

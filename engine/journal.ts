@@ -23,6 +23,8 @@ export const CYCLE_OUTCOMES = [
   'lock-unavailable',
   'lock-lost',
   'stale-trigger',
+  'too-soon',
+  'lease-too-short',
 ] as const;
 export type CycleOutcome = (typeof CYCLE_OUTCOMES)[number];
 

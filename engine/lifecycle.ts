@@ -1,13 +1,14 @@
 import type { Alarm } from './effects.ts';
 import type { CycleEvent } from './journal.ts';
-import type {
-  DoomedMark,
-  Inbox,
-  Instance,
-  KubeNode,
-  Metrics,
-  NodePods,
-  Pods,
+import {
+  MARKETS,
+  type DoomedMark,
+  type Inbox,
+  type Instance,
+  type KubeNode,
+  type Metrics,
+  type NodePods,
+  type Pods,
 } from './observation.ts';
 import { holdsPinnedPod, podsFitElsewhere } from './placement.ts';
 import type { ConfiguredPolicy } from './policies/index.ts';
@@ -44,6 +45,8 @@ export interface Seen {
 }
 
 export interface Reconciled {
+  /** What was read, less what is not believed: twins in a list, nodes and pods of an API that contradicts itself. */
+  readonly seen: Seen;
   readonly state: FleetState;
   readonly view: View;
   readonly events: readonly CycleEvent[];
@@ -58,6 +61,8 @@ export interface Reconciled {
 
 /** An absence counts only after this long, and after a describe by id (S16). */
 export const ABSENCE_CONFIRM_MS = 300_000;
+/** NotReady for less than this is a flap, and changes nothing (S17). */
+const FLAP_MS = 120_000;
 /** AWS reclaims two minutes after its notice, or not at all. */
 const NOTICE_VOID_MS = 600_000;
 const VICTIM_BACKOFF_FIRST_MS = 1_800_000;
@@ -88,23 +93,32 @@ export function absencesToConfirm(
  * back as the same object.
  */
 export function reconcile(
-  seen: Seen,
+  listed: Seen,
   before: FleetState,
   configured: ConfiguredPolicy,
   cluster: Cluster,
 ): Reconciled {
   const events: CycleEvent[] = [];
   const alarms: Alarm[] = [];
-  const joined = join(seen);
+  let seen = withoutTwins(listed);
+  let joined = join(seen, before);
+  const doubted = nodesDoubted(seen.instances, joined, before);
+  if (doubted) {
+    seen = { ...seen, nodes: null, pods: null };
+    joined = join(seen, before);
+  }
   const roll = callRoll(seen, before, events);
-  let state = roll.state;
+  let state = noteJoined(roll.state, before, seen.instances, joined);
   const contradicted = roll.contradicted || joined.contradicted;
 
-  if (contradicted) {
+  if (contradicted || doubted) {
     alarms.push({ code: 'observation-contradicts-state', subject: cluster.id });
   }
+  for (const name of joined.unmatched) {
+    alarms.push({ code: 'node-unmatched', subject: name });
+  }
   state = forgetSettledIntents(state, seen);
-  state = beginRepairs(state, seen, joined, configured, contradicted, events, alarms);
+  state = beginRepairs(state, seen, joined, configured, cluster, contradicted, events, alarms);
   const workersBefore = buildWorkers(seen, state, joined, NO_UNDONE);
   const undone = drainsToUndo(state, seen, workersBefore, configured, cluster, events, alarms);
   if (undone.ids.size > 0) {
@@ -117,6 +131,7 @@ export function reconcile(
     undone.ids.size > 0 ? buildWorkers(seen, state, joined, undone.ids) : workersBefore;
   const view = makeView(seen, state, workers, contradicted);
   return {
+    seen,
     state,
     view,
     events,
@@ -134,8 +149,8 @@ interface Joined {
   readonly nodeOf: readonly (KubeNode | null)[];
   readonly podsOf: readonly (NodePods | null)[];
   /** Nodes that can be matched to no instance in any way: each vetoes `never-joined` (S15). */
-  readonly unmatched: number;
-  /** Most Ready nodes belong to instances that were not listed: then that list is not believed (S16). */
+  readonly unmatched: readonly string[];
+  /** Most Ready nodes of ours belong to instances that were not listed: then that list is not believed (S16). */
   readonly contradicted: boolean;
   readonly orphanNodes: readonly string[];
 }
@@ -143,16 +158,29 @@ interface Joined {
 const NOT_JOINED: Joined = {
   nodeOf: [],
   podsOf: [],
-  unmatched: 0,
+  unmatched: [],
   contradicted: false,
   orphanNodes: [],
 };
+
+/** A list whose pages overlapped shows an instance twice; the first is kept, or its twin would look as if it had no node. */
+function withoutTwins(seen: Seen): Seen {
+  const { instances } = seen;
+  if (
+    instances === null ||
+    !instances.some((each, i) => i > 0 && each.id === instances[i - 1]!.id)
+  ) {
+    return seen;
+  }
+  const distinct = instances.filter((each, i) => i === 0 || each.id !== instances[i - 1]!.id);
+  return { ...seen, instances: distinct };
+}
 
 /**
  * Finds each instance’s node and pods. Both lists are sorted, and a node is named by its instance id, so this is a merge;
  * where a node is named otherwise it is found by its providerID, its name or its address (S15).
  */
-function join(seen: Seen): Joined {
+function join(seen: Seen, state: FleetState): Joined {
   const { instances, nodes, pods } = seen;
   if (instances === null) {
     return NOT_JOINED;
@@ -161,8 +189,8 @@ function join(seen: Seen): Joined {
   const podsOf: (NodePods | null)[] = new Array(instances.length).fill(null);
   const orphanNodes: string[] = [];
   const perNode = pods?.perNode ?? [];
-  let unmatched = 0;
-  let ready = 0;
+  const unmatched: string[] = [];
+  let listed = 0;
   let unlisted = 0;
   let i = 0;
   let p = 0;
@@ -174,9 +202,6 @@ function join(seen: Seen): Joined {
     if (node.controlPlane) {
       continue;
     }
-    if (node.ready) {
-      ready++;
-    }
     const key = node.instanceId ?? node.name;
     while (i < instances.length && instances[i]!.id < key) {
       i++;
@@ -187,19 +212,43 @@ function join(seen: Seen): Joined {
     }
     if (at < 0) {
       if (node.instanceId === null) {
-        unmatched++;
-      } else if (node.ready) {
+        unmatched.push(node.name);
+      } else if (seen.confirmedGone.includes(node.instanceId)) {
+        orphanNodes.push(node.name);
+      } else if (node.ready && mayBeOurs(node.instanceId, state, seen.nowMs)) {
         unlisted++;
       }
       continue;
     }
+    listed += node.ready ? 1 : 0;
     nodeOf[at] = node;
     podsOf[at] = nodePods;
     if (instances[at]!.state === 'terminated') {
       orphanNodes.push(node.name);
     }
   }
-  return { nodeOf, podsOf, unmatched, contradicted: unlisted * 2 > ready, orphanNodes };
+  return { nodeOf, podsOf, unmatched, contradicted: unlisted > listed, orphanNodes };
+}
+
+/** Whether an instance that is not listed is one of ours: known, or not to be told while memory is lost (S6). */
+function mayBeOurs(instanceId: string, state: FleetState, nowMs: number): boolean {
+  return nowMs < state.recoveryUntilMs || contains(state.known, instanceId);
+}
+
+/** The node of an instance, however it is named (S15); undefined: none was listed. */
+export function nodeOfInstance(
+  instanceId: string,
+  nodes: readonly KubeNode[] | null,
+  instances: readonly Instance[] | null,
+): KubeNode | undefined {
+  const found = nodes?.find((node) => node.instanceId === instanceId || node.name === instanceId);
+  if (found !== undefined || nodes === null) {
+    return found;
+  }
+  const address = instances?.find(({ id }) => id === instanceId)?.privateIp ?? null;
+  return address === null
+    ? undefined
+    : nodes.find(({ instanceId: id, internalIp }) => id === null && internalIp === address);
 }
 
 function findInstance(instances: readonly Instance[], node: KubeNode): number {
@@ -330,30 +379,95 @@ function forgetSettledIntents(state: FleetState, seen: Seen): FleetState {
 }
 
 function isKnown(state: FleetState, instanceId: string): boolean {
+  return contains(state.known, instanceId);
+}
+
+/** Whether a sorted list has this element. */
+function contains(sorted: readonly string[], element: string): boolean {
   let low = 0;
-  let high = state.known.length;
+  let high = sorted.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (state.known[middle]! < instanceId) {
+    if (sorted[middle]! < element) {
       low = middle + 1;
     } else {
       high = middle;
     }
   }
-  return state.known[low] === instanceId;
+  return sorted[low] === element;
+}
+
+/** Remembers whose node has been seen Ready (S15), and forgets those that are not known any more. */
+function noteJoined(
+  state: FleetState,
+  before: FleetState,
+  instances: readonly Instance[] | null,
+  { nodeOf }: Joined,
+): FleetState {
+  let fresh: string[] | null = null;
+  let j = 0;
+  for (let i = 0; i < nodeOf.length; i++) {
+    const node = nodeOf[i]!;
+    if (node === null || !node.ready) {
+      continue;
+    }
+    const { id } = instances![i]!;
+    while (j < state.joined.length && state.joined[j]! < id) {
+      j++;
+    }
+    if (state.joined[j] !== id && isKnown(state, id)) {
+      (fresh ??= []).push(id);
+    }
+  }
+  const kept =
+    state.known === before.known ? state.joined : state.joined.filter((id) => isKnown(state, id));
+  if (fresh === null) {
+    return kept.length === state.joined.length ? state : { ...state, joined: kept };
+  }
+  return { ...state, joined: [...kept, ...fresh].sort(byText) };
+}
+
+function byText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/**
+ * Whether most of the fleet is said to have lost nodes that were seen Ready: a master that was replaced knows no node, and
+ * no pod, for a while. Then that API is believed no more than one that is down, and nothing is done on its word.
+ */
+function nodesDoubted(
+  instances: readonly Instance[] | null,
+  { nodeOf, unmatched }: Joined,
+  state: FleetState,
+): boolean {
+  if (instances === null || unmatched.length > 0) {
+    return false;
+  }
+  let alive = 0;
+  let lost = 0;
+  for (let i = 0; i < instances.length; i++) {
+    if (isAlive(instances[i]!)) {
+      alive++;
+      lost += nodeOf[i] === null && contains(state.joined, instances[i]!.id) ? 1 : 0;
+    }
+  }
+  return lost >= 2 && lost * 2 > alive;
 }
 
 // ---------------------------------------------------------------- repairs
 
 /**
- * Begins the drains that are not a policy’s choice: reclaimed, about to be reclaimed, dead, never joined. The last two
- * start at `terminating`: there is nothing on them to evict. One dead node at a time (S17).
+ * Begins the drains that are not a policy’s choice: reclaimed, about to be reclaimed, dead, never joined. On the last two
+ * there is nothing to evict; they are looked at once more before they are terminated (S8). One dead node at a time (S17).
+ * Whoever has been Ready is never "never joined": a node object that was deleted, or a master that was replaced, is no
+ * reason to terminate a machine that works (S15). A node that a person has cordoned is theirs (S18).
  */
 function beginRepairs(
   state: FleetState,
   seen: Seen,
   joined: Joined,
   configured: ConfiguredPolicy,
+  cluster: Cluster,
   contradicted: boolean,
   events: CycleEvent[],
   alarms: Alarm[],
@@ -365,17 +479,15 @@ function beginRepairs(
   const begun: DrainIntent[] = [];
   let replaced = state.drains;
   let { joinFailures, joinFailedAtMs } = state;
+  const failedZones = new Set<string>();
   let repairing = state.drains.some((drain) => drain.reason === 'unhealthy');
-  const nodesComplete = seen.nodes !== null && joined.unmatched === 0;
-  const doubted = nodesDoubted(instances, joined, configured, nowMs);
-  let givingUp = state.drains.some((drain) => drain.reason === 'never-joined');
+  const nodesComplete = seen.nodes !== null && joined.unmatched.length === 0;
   const begin = (
     instance: Instance,
     node: KubeNode | null,
     reason: DrainReason,
     instead: DrainIntent | undefined,
   ): void => {
-    const atOnce = reason === 'unhealthy' || reason === 'never-joined';
     if (instead !== undefined) {
       replaced = replaced.filter((each) => each !== instead);
     }
@@ -389,7 +501,7 @@ function beginRepairs(
       startedAtMs: nowMs,
       progressedAtMs: nowMs,
       podsLeft: 0,
-      stage: atOnce || node === null ? 'terminating' : 'tainting',
+      stage: reason === 'reclaim' && node === null ? 'terminating' : 'tainting',
     });
     events.push({ code: reason, subject: instance.id, value: 0 });
   };
@@ -403,45 +515,45 @@ function beginRepairs(
       continue;
     }
     const node = joined.nodeOf[i]!;
-    const mark =
-      marks.length === 0 ? undefined : marks.find((each) => each.instanceId === instance.id);
+    const cause = marks.length === 0 ? null : causeOf(marks, instance.id);
+    const hasJoined = node !== null && node.ready ? true : contains(state.joined, instance.id);
     const overdue =
-      (node === null || wasNeverReady(node)) && nowMs - instance.launchedAtMs >= joinTimeoutMs;
-    const deadForMs = node !== null && !node.ready ? nowMs - node.readyChangedAtMs : 0;
-    if (mark === undefined && !overdue && deadForMs < notReadyTimeoutMs) {
+      !hasJoined &&
+      (node === null || wasNeverReady(node)) &&
+      nowMs - Math.max(instance.launchedAtMs, node?.createdAtMs ?? 0) >= joinTimeoutMs;
+    const dead =
+      node === null
+        ? hasJoined && nodesComplete
+        : !node.ready && nowMs - node.readyChangedAtMs >= notReadyTimeoutMs;
+    if (cause === null && !overdue && !dead) {
       continue;
     }
     const drain = state.drains.find((each) => each.instanceId === instance.id);
-    if (drain !== undefined && (drain.reason !== 'scale-down' || drain.stage === 'terminating')) {
+    if (drain !== undefined && !isReplacedBy(drain, cause)) {
       continue;
     }
 
-    if (mark !== undefined) {
-      // Its node was not found, which is not "it has none": nothing is terminated undrained for that (S15).
-      if (node === null && !nodesComplete) {
+    if (cause !== null) {
+      // Its node was not found, which is not "it has none": nothing is terminated undrained for that (S15), nor for a hint.
+      if (node === null && (!nodesComplete || cause === 'rebalance')) {
         continue;
       }
-      begin(instance, node, mark.cause, drain);
+      begin(instance, node, cause, drain);
     } else if (overdue) {
-      if (!nodesComplete) {
+      // Who has joined is not remembered just now, or cannot be told.
+      if (!nodesComplete || nowMs < state.recoveryUntilMs || node?.cordoned) {
         continue;
-      }
-      if (doubted) {
-        alarms.push({ code: 'observation-contradicts-state', subject: instance.id });
-        if (givingUp) {
-          continue;
-        }
-        givingUp = true;
       }
       joinFailures++;
       joinFailedAtMs = nowMs;
+      failedZones.add(instance.zone);
       if (joinFailures >= 2) {
         alarms.push({ code: 'join-failing', subject: instance.zone });
       }
       begin(instance, node, 'never-joined', drain);
     } else {
       alarms.push({ code: 'node-unhealthy', subject: instance.id });
-      if (!instance.statusCheckFailed || repairing) {
+      if (!instance.statusCheckFailed || repairing || node?.cordoned) {
         continue;
       }
       repairing = true;
@@ -451,29 +563,40 @@ function beginRepairs(
   if (begun.length === 0) {
     return state;
   }
-  return { ...state, drains: [...replaced, ...begun], joinFailures, joinFailedAtMs };
+  let after: FleetState = {
+    ...state,
+    drains: [...replaced, ...begun],
+    joinFailures,
+    joinFailedAtMs,
+  };
+  // The one probe at a time goes elsewhere: a zone that is broken must not take it for ever (S14).
+  if (joinFailures >= 2 && cluster.zones.length > 1) {
+    for (const zone of failedZones) {
+      for (const market of MARKETS) {
+        after = withPoolRefused(after, { zone, market }, nowMs);
+      }
+    }
+  }
+  return after;
 }
 
-/**
- * Whether most of the fleet is said to have lost the nodes that it surely had, being twice as old as one that never joined
- * gets: a master that was replaced knows no node for a while. Then they are given up one at a time, with an alarm.
- */
-function nodesDoubted(
-  instances: readonly Instance[],
-  joined: Joined,
-  { settings }: ConfiguredPolicy,
-  nowMs: number,
-): boolean {
-  let alive = 0;
-  let lost = 0;
-  instances.forEach((instance, i) => {
-    if (isAlive(instance)) {
-      const old = nowMs - instance.launchedAtMs >= 2 * settings.joinTimeoutSeconds * 1000;
-      alive++;
-      lost += old && joined.nodeOf[i] === null ? 1 : 0;
+/** Why an instance is marked: a notice counts before a hint; null: it is not. */
+function causeOf(marks: readonly DoomedMark[], instanceId: string): DoomedMark['cause'] | null {
+  let cause: DoomedMark['cause'] | null = null;
+  for (const mark of marks) {
+    if (mark.instanceId === instanceId && cause !== 'reclaim') {
+      ({ cause } = mark);
     }
-  });
-  return lost >= 2 && lost * 2 > alive;
+  }
+  return cause;
+}
+
+/** Whether a drain gives way to a repair: a voluntary one to any, and one for a hint to the notice that came after it. */
+function isReplacedBy({ reason, stage }: DrainIntent, cause: DoomedMark['cause'] | null): boolean {
+  return (
+    stage !== 'terminating' &&
+    (reason === 'scale-down' || (reason === 'rebalance' && cause === 'reclaim'))
+  );
 }
 
 /** One node that joined after the last failure closes the breaker (S14). */
@@ -545,10 +668,11 @@ function doubling(firstMs: number, lastMs: number, failures: number): number {
 const NO_UNDONE: ReadonlySet<string> = new Set();
 
 /**
- * Voluntary drains that are undone: paused; pods need the room (before any is bought, S12); a pod that may not be moved
- * turned up, or the pods no longer fit elsewhere (validated at every step); stalled or too long (S11, the victim then
- * backs off 30 minutes to 6 hours). Never one that is `terminating`: that is finished whatever happens (S8). A notice that
- * came to nothing (the instance still runs, not drained, long after it) is void: drain and mark are dropped.
+ * Drains that are undone. Every one, when paused. A voluntary one when pods need the room or a node was lost (before any is
+ * bought, S12), when a pod that may not be moved turned up or the pods no longer fit elsewhere (validated at every step),
+ * and when it stalls or takes too long (S11: the victim then backs off 30 minutes to 6 hours). One that was given up, when
+ * it is Ready after all. Never one that is `terminating`: that is finished whatever happens (S8). A notice that came to
+ * nothing (the instance still runs, not drained, long after it) is void: drain and mark are dropped.
  */
 function drainsToUndo(
   state: FleetState,
@@ -565,20 +689,27 @@ function drainsToUndo(
   }
   const { settings } = configured;
   const view = makeView(seen, state, workers, false);
-  const waiting = seen.pods === null ? null : helpablePods(view, cluster.template, 0);
+  const waiting = seen.pods === null ? null : helpablePods(view, cluster, 0);
   const ids = new Set<string>();
   const voided = new Set<string>();
   const kept: Worker[] = [];
-  // Others were lost meanwhile: min holds by keeping what is here, before any node is bought.
-  let lacking = seen.instances === null ? 0 : settings.nodeCountMin - countFleet(view).supply;
-  let victimBackoffs = state.victimBackoffs;
+  // Others were lost meanwhile: what is meant to be there is kept by keeping what is here, before any node is bought.
+  const wanted = Math.max(state.desired ?? 0, settings.nodeCountMin);
+  let lacking =
+    seen.instances === null ? 0 : Math.min(wanted, settings.nodeCountMax) - countFleet(view).supply;
+  let { victimBackoffs, desired } = state;
   for (const drain of reversible) {
     const worker = workers.find((each) => each.id === drain.instanceId);
     const drainingForMs = seen.nowMs - drain.startedAtMs;
-    if (drain.reason !== 'scale-down') {
-      // Dead ones and those that never joined were not announced, and are never given back.
-      const noticed = drain.reason === 'reclaim' || drain.reason === 'rebalance';
-      if (!noticed || drainingForMs < Math.max(NOTICE_VOID_MS, settings.drainMaxSeconds * 1000)) {
+    if (drain.reason === 'unhealthy' || drain.reason === 'never-joined') {
+      if (seen.mode === 'paused' || (worker !== undefined && worker.readySinceMs > 0)) {
+        ids.add(drain.instanceId);
+        events.push({ code: 'drain-undone', subject: drain.instanceId, value: 0 });
+      }
+      continue;
+    }
+    if (drain.reason !== 'scale-down' && seen.mode !== 'paused') {
+      if (drainingForMs < Math.max(NOTICE_VOID_MS, settings.drainMaxSeconds * 1000)) {
         continue;
       }
       voided.add(drain.instanceId);
@@ -603,6 +734,10 @@ function drainsToUndo(
       continue;
     }
     ids.add(drain.instanceId);
+    // What stays because another was lost makes up for that one; otherwise the removal is taken back.
+    if (drain.reason === 'scale-down' && lacking <= 0 && desired !== null) {
+      desired++;
+    }
     lacking--;
     events.push({ code: 'drain-undone', subject: drain.instanceId, value: drain.podsLeft });
     if (stalled) {
@@ -614,7 +749,7 @@ function drainsToUndo(
     return { state, ids, voided };
   }
   const drains = state.drains.filter((drain) => !ids.has(drain.instanceId));
-  return { state: { ...state, drains, victimBackoffs }, ids, voided };
+  return { state: { ...state, drains, victimBackoffs, desired }, ids, voided };
 }
 
 function withVictimFailed(
@@ -645,8 +780,10 @@ function buildWorkers(
   }
   const noPods: readonly number[] = seen.pods === null ? [] : zeros(seen.pods.shapes.length);
   const leaving = leavingPhases(state, seen.inbox?.doomed ?? NONE);
+  const complete = seen.nodes !== null && joined.unmatched.length === 0;
   let next = 0;
   let absent = 0;
+  let j = 0;
   for (let i = 0; i < instances.length; i++) {
     const instance = instances[i]!;
     while (absent < state.absent.length && state.absent[absent]!.instanceId < instance.id) {
@@ -662,7 +799,16 @@ function buildWorkers(
       next++;
     }
     const leaves = next < leaving.length && leaving[next]![0] === instance.id;
-    const phase = returning ? 'joining' : leaves ? leaving[next]![1] : stayingPhase(node);
+    while (j < state.joined.length && state.joined[j]! < instance.id) {
+      j++;
+    }
+    const hasJoined = state.joined[j] === instance.id;
+    const phase =
+      returning && node !== null
+        ? 'joining'
+        : leaves && !returning
+          ? leaving[next]![1]
+          : stayingPhase(node, hasJoined, complete, seen.nowMs);
     workers.push({
       id: instance.id,
       zone: instance.zone,
@@ -691,7 +837,8 @@ function absentWorker(absence: Absence, noPods: readonly number[]): Worker {
     id: absence.instanceId,
     zone: absence.zone,
     market: absence.market,
-    phase: 'absent',
+    // Launched and not listed yet: on its way, as Describe lags.
+    phase: absence.seen ? 'absent' : 'booting',
     launchedAtMs: absence.sinceMs,
     readySinceMs: 0,
     cordoned: false,
@@ -725,14 +872,23 @@ function leavingPhases(
   return [...phases].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-function stayingPhase(node: KubeNode | null): Phase {
+/** @param complete whether a node that is not in the list does not exist, as far as anyone can tell */
+function stayingPhase(
+  node: KubeNode | null,
+  hasJoined: boolean,
+  complete: boolean,
+  nowMs: number,
+): Phase {
   if (node === null) {
-    return 'booting';
+    return !hasJoined ? 'booting' : complete ? 'not-ready' : 'unknown';
   }
   if (node.ready) {
     return 'ready';
   }
-  return wasNeverReady(node) ? 'joining' : 'not-ready';
+  if (!hasJoined && wasNeverReady(node)) {
+    return 'joining';
+  }
+  return nowMs - node.readyChangedAtMs < FLAP_MS ? 'unknown' : 'not-ready';
 }
 
 /** The kubelet posts its first condition as it registers; one that has not changed since was never Ready. */
@@ -813,9 +969,11 @@ function strayTaints(seen: Seen, state: FleetState, joined: Joined): readonly st
     ) {
       continue;
     }
+    // Paused takes all of them off, a marked node’s too (S18).
     if (
-      seen.inbox === null ||
-      seen.inbox.doomed.some((mark) => doomedDrainId(mark.instanceId) === node.taintIntentId)
+      seen.mode !== 'paused' &&
+      (seen.inbox === null ||
+        seen.inbox.doomed.some((mark) => doomedDrainId(mark.instanceId) === node.taintIntentId))
     ) {
       continue;
     }

@@ -53,6 +53,9 @@ export function quantizeReading(reading: Reading): Reading {
   if (!Number.isFinite(reading.value)) {
     return { missing: 'not-a-number' };
   }
+  if (!Number.isFinite(reading.coverageRatio)) {
+    return { missing: 'low-coverage' };
+  }
   const value = Math.round(reading.value * 1000) / 1000;
   const coverageRatio = Math.round(reading.coverageRatio * 1000) / 1000;
   if (value === reading.value && coverageRatio === reading.coverageRatio) {
@@ -61,9 +64,16 @@ export function quantizeReading(reading: Reading): Reading {
   return { value, sampledAtMs: reading.sampledAtMs, coverageRatio, missing: null };
 }
 
+/** A sample may come from a clock that is ahead of ours by this much; one from further ahead is not believed. */
+const SAMPLE_AHEAD_MAX_MS = 60_000;
+
 /** The value of a reading that is present and no older than `maxAgeMs`, else null. */
 export function freshValue(reading: Reading, nowMs: number, maxAgeMs: number): number | null {
-  return reading.missing === null && nowMs - reading.sampledAtMs <= maxAgeMs ? reading.value : null;
+  if (reading.missing !== null) {
+    return null;
+  }
+  const ageMs = nowMs - reading.sampledAtMs;
+  return ageMs <= maxAgeMs && ageMs >= -SAMPLE_AHEAD_MAX_MS ? reading.value : null;
 }
 
 export type Market = 'on-demand' | 'spot';
@@ -160,6 +170,7 @@ export interface PodOnNode {
   readonly uid: string;
   readonly namespace: string;
   readonly name: string;
-  readonly terminating: boolean;
+  /** When its grace will be over (`deletionTimestamp`); null: nobody has asked it to go. */
+  readonly terminatesAtMs: number | null;
   readonly pinnedBy: PinReason | null;
 }

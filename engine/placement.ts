@@ -1,16 +1,20 @@
 import { bySizeDescending, fitCount, podsPerNode } from './demand.ts';
 import type { Market } from './observation.ts';
 import type { FleetSettings } from './settings.ts';
-import type { PoolBackoff } from './state.ts';
-import type { Cluster, PoolShare, View, Worker } from './view.ts';
-
-/** What is there already, and which pools refused. */
-export type Occupied = Pick<View, 'nowMs' | 'workers' | 'unanswered' | 'poolBackoffs'>;
+import {
+  isBackingOff,
+  lackingByZone,
+  type Cluster,
+  type Occupied,
+  type PoolShare,
+  type View,
+  type Worker,
+} from './view.ts';
 
 /**
- * Where new nodes go: the market that the on-demand base and the spot share call for, then the zone with the fewest
- * workers. A pool that refused lately is passed over; when every spot pool is backing off, on demand takes its place.
- * May return fewer than asked for, when no pool is open.
+ * Where new nodes go: the market that the on-demand base and the spot share call for, then a zone that waiting pods are
+ * bound to, then the zone with the fewest workers. A pool that refused lately is passed over; when every spot pool is
+ * backing off, on demand takes its place. May return fewer than asked for, when no pool is open.
  */
 export function placeLaunches(
   view: Occupied,
@@ -19,14 +23,19 @@ export function placeLaunches(
   count: number,
 ): PoolShare[] {
   const tally = tallyPools(view, cluster);
+  const lacking = lackingByZone(view, cluster);
   const shares: { zone: string; market: Market; count: number }[] = [];
   for (let n = 0; n < count; n++) {
     const wanted = nextMarket(tally, settings);
+    const markets: readonly Market[] = wanted === 'spot' ? ['spot', 'on-demand'] : ['on-demand'];
     const pool =
-      openPool(view, cluster, tally, wanted) ??
-      (wanted === 'spot' ? openPool(view, cluster, tally, 'on-demand') : null);
+      (lacking === null ? null : firstOpen(view, cluster, tally, markets, lacking)) ??
+      firstOpen(view, cluster, tally, markets, null);
     if (pool === null) {
       break;
+    }
+    if (lacking !== null) {
+      lacking[pool.zoneIndex]!--;
     }
     tally.byZone[pool.zoneIndex]!++;
     tally.byMarket[pool.market]++;
@@ -70,11 +79,18 @@ function tallyPools(view: Occupied, cluster: Cluster): PoolTally {
 
 /** Whether a worker will still be there when what we decide now has happened. */
 function isStaying(worker: Worker): boolean {
-  return worker.phase !== 'doomed' && worker.phase !== 'terminating' && !isDraining(worker);
+  return worker.phase === 'not-ready' || !losesItsPods(worker);
 }
 
-function isDraining(worker: Worker): boolean {
-  return worker.phase === 'tainted' || worker.phase === 'draining';
+/** Whether the pods on a worker will need room elsewhere. */
+function losesItsPods({ phase }: Worker): boolean {
+  return (
+    phase === 'tainted' ||
+    phase === 'draining' ||
+    phase === 'terminating' ||
+    phase === 'doomed' ||
+    phase === 'not-ready'
+  );
 }
 
 function nextMarket(tally: PoolTally, settings: FleetSettings): Market {
@@ -86,36 +102,32 @@ function nextMarket(tally: PoolTally, settings: FleetSettings): Market {
   return tally.byMarket.spot < spotWanted ? 'spot' : 'on-demand';
 }
 
-function openPool(
+/** The emptiest zone with an open pool in the first of these markets that has one; where `lacking` is given, of those. */
+function firstOpen(
   view: Occupied,
   cluster: Cluster,
   tally: PoolTally,
-  market: Market,
+  markets: readonly Market[],
+  lacking: readonly number[] | null,
 ): { zoneIndex: number; market: Market } | null {
-  let best = -1;
-  for (let z = 0; z < cluster.zones.length; z++) {
-    if (isBackingOff(view.poolBackoffs, cluster.zones[z]!, market, view.nowMs)) {
-      continue;
+  for (const market of markets) {
+    let best = -1;
+    for (let z = 0; z < cluster.zones.length; z++) {
+      if (
+        (lacking !== null && lacking[z]! <= 0) ||
+        isBackingOff(view.poolBackoffs, cluster.zones[z]!, market, view.nowMs)
+      ) {
+        continue;
+      }
+      if (best < 0 || tally.byZone[z]! < tally.byZone[best]!) {
+        best = z;
+      }
     }
-    if (best < 0 || tally.byZone[z]! < tally.byZone[best]!) {
-      best = z;
-    }
-  }
-  return best < 0 ? null : { zoneIndex: best, market };
-}
-
-export function isBackingOff(
-  backoffs: readonly PoolBackoff[],
-  zone: string,
-  market: Market,
-  nowMs: number,
-): boolean {
-  for (const backoff of backoffs) {
-    if (backoff.zone === zone && backoff.market === market && nowMs < backoff.untilMs) {
-      return true;
+    if (best >= 0) {
+      return { zoneIndex: best, market };
     }
   }
-  return false;
+  return null;
 }
 
 /**
@@ -141,8 +153,8 @@ export function chooseVictims(
   // What stays free for the commonest shape if only its own pods move: an upper bound on the headroom that costs one
   // look at each node, so that a full fleet is not tried node against node.
   const headroom = headroomOf(view, cluster, settings.removalHeadroomPercent);
-  // Pods of nodes that are draining already need room there too.
-  const draining = view.workers.filter(isDraining);
+  // Pods of nodes that are on their way out, or dead, need room there too.
+  const leaving = view.workers.filter(losesItsPods);
   let free = 0;
   for (const worker of view.workers) {
     free += freeFor(headroom, worker, view);
@@ -161,7 +173,7 @@ export function chooseVictims(
     const freeWithout = free - freeFor(headroom, worker, view) - itsOwn;
     if (
       freeWithout < headroom.pods ||
-      !fitsElsewhere(worker, [...draining, ...chosen], view, cluster, headroom)
+      !fitsElsewhere(worker, [...leaving, ...chosen], view, cluster, headroom)
     ) {
       continue;
     }

@@ -20,7 +20,8 @@ export interface LaunchAttempt {
   readonly market: Market;
   readonly count: number;
   readonly clientToken: string;
-  readonly outcome: 'unknown' | 'launched' | 'refused';
+  /** `refused`: the pool has none; `rejected`: the request itself was; `spent`: what it launched is gone again. */
+  readonly outcome: 'unknown' | 'launched' | 'refused' | 'rejected' | 'spent';
   readonly launched: number;
 }
 
@@ -33,6 +34,8 @@ export interface LaunchIntent {
   readonly policy: string;
   readonly templateVersion: string;
   readonly count: number;
+  /** How many of `count` restore desired capacity; the others are what the policy asked for. */
+  readonly repair: number;
   readonly attempts: readonly LaunchAttempt[];
 }
 
@@ -89,6 +92,8 @@ export interface FleetState {
   readonly recoveryUntilMs: number;
   /** Instances seen and not yet known gone, sorted. */
   readonly known: readonly string[];
+  /** Known instances whose node was seen Ready, sorted: whatever happens to their node, they are not "never joined" (S15). */
+  readonly joined: readonly string[];
   /** Known instances that a complete describe does not show (S16). */
   readonly absent: readonly Absence[];
   readonly launches: readonly LaunchIntent[];
@@ -114,6 +119,7 @@ export function emptyState(policy: string): FleetState {
     lastScaleDownAtMs: null,
     recoveryUntilMs: 0,
     known: [],
+    joined: [],
     absent: [],
     launches: [],
     drains: [],
@@ -129,43 +135,40 @@ export function emptyState(policy: string): FleetState {
 const instant = z.number().int();
 const market = z.enum(['on-demand', 'spot']);
 
-const launches = z.array(
-  z.object({
-    id: z.string(),
-    birthEpoch: z.number().int(),
-    createdAtMs: instant,
-    reason: z.enum(['repair', 'scale-up']),
-    policy: z.string(),
-    templateVersion: z.string(),
-    count: z.number().int(),
-    attempts: z.array(
-      z.object({
-        number: z.number().int(),
-        zone: z.string(),
-        market,
-        count: z.number().int(),
-        clientToken: z.string(),
-        outcome: z.enum(['unknown', 'launched', 'refused']),
-        launched: z.number().int(),
-      }),
-    ),
-  }),
-);
+const launch = z.object({
+  id: z.string(),
+  birthEpoch: z.number().int(),
+  createdAtMs: instant,
+  reason: z.enum(['repair', 'scale-up']),
+  policy: z.string(),
+  templateVersion: z.string(),
+  count: z.number().int(),
+  repair: z.number().int(),
+  attempts: z.array(
+    z.object({
+      number: z.number().int(),
+      zone: z.string(),
+      market,
+      count: z.number().int(),
+      clientToken: z.string(),
+      outcome: z.enum(['unknown', 'launched', 'refused', 'rejected', 'spent']),
+      launched: z.number().int(),
+    }),
+  ),
+});
 
-const drains = z.array(
-  z.object({
-    id: z.string(),
-    instanceId: z.string(),
-    nodeName: z.string().nullable(),
-    reason: z.enum(['scale-down', 'reclaim', 'rebalance', 'unhealthy', 'never-joined']),
-    birthEpoch: z.number().int(),
-    policy: z.string(),
-    startedAtMs: instant,
-    progressedAtMs: instant,
-    podsLeft: z.number().int(),
-    stage: z.enum(['tainting', 'evicting', 'terminating']),
-  }),
-);
+const drain = z.object({
+  id: z.string(),
+  instanceId: z.string(),
+  nodeName: z.string().nullable(),
+  reason: z.enum(['scale-down', 'reclaim', 'rebalance', 'unhealthy', 'never-joined']),
+  birthEpoch: z.number().int(),
+  policy: z.string(),
+  startedAtMs: instant,
+  progressedAtMs: instant,
+  podsLeft: z.number().int(),
+  stage: z.enum(['tainting', 'evicting', 'terminating']),
+});
 
 const stateSchema = z.object({
   schema: z.literal(STATE_SCHEMA),
@@ -174,6 +177,7 @@ const stateSchema = z.object({
   lastScaleDownAtMs: instant.nullable(),
   recoveryUntilMs: instant,
   known: z.array(z.string()),
+  joined: z.array(z.string()),
   absent: z.array(
     z.object({
       instanceId: z.string(),
@@ -183,8 +187,8 @@ const stateSchema = z.object({
       market,
     }),
   ),
-  launches,
-  drains,
+  launches: z.array(launch),
+  drains: z.array(drain),
   poolBackoffs: z.array(
     z.object({ zone: z.string(), market, failures: z.number().int(), untilMs: instant }),
   ),
@@ -220,13 +224,19 @@ export function decodeState(raw: unknown): DecodedState {
     return { kind: 'known', state: parsed.data };
   }
   const fields = typeof raw === 'object' ? (raw as Record<string, unknown>) : {};
-  const keptLaunches = launches.safeParse(fields['launches']);
-  const keptDrains = drains.safeParse(fields['drains']);
   return {
     kind: 'lost',
-    launches: keptLaunches.success ? keptLaunches.data : [],
-    drains: keptDrains.success ? keptDrains.data : [],
+    launches: readable(launch, fields['launches']),
+    drains: readable(drain, fields['drains']),
   };
+}
+
+/** The elements that can be read: one that cannot does not take the others with it. */
+function readable<T>(schema: z.ZodType<T>, raw: unknown): T[] {
+  return (Array.isArray(raw) ? raw : []).flatMap((each) => {
+    const parsed = schema.safeParse(each);
+    return parsed.success ? [parsed.data] : [];
+  });
 }
 
 /** Nodes that an intent has sent for and has had no answer about: they may exist, so they are in flight (S4). */

@@ -1,6 +1,7 @@
 import { nodesNeeded, podsPerNode, type NodeTemplate } from './demand.ts';
 import {
   freshValue,
+  MARKETS,
   type Market,
   type Metrics,
   type PodShape,
@@ -14,7 +15,9 @@ export const MODES: readonly Mode[] = ['act', 'observe', 'paused'];
 
 /**
  * Where a worker is in its life. `absent`: known, but missing from the last describe and not yet confirmed gone (S16).
- * `tainted` and `draining` are voluntary and can be undone; `doomed` (reclaim, failed health, hint) cannot.
+ * `tainted` and `draining` are voluntary and can be undone; `doomed` (reclaim, failed health, hint) cannot. `unknown`: it
+ * has been Ready, and whether it still is cannot be told (nodes not listed, or NotReady for less than two minutes, S17);
+ * `not-ready`: it has not been for longer, and is no capacity.
  */
 export type Phase =
   | 'booting'
@@ -25,7 +28,9 @@ export type Phase =
   | 'draining'
   | 'terminating'
   | 'doomed'
-  | 'absent';
+  | 'absent'
+  | 'unknown';
+/** Append-only: the journal writes a phase as its index. */
 export const PHASES: readonly Phase[] = [
   'booting',
   'joining',
@@ -36,6 +41,7 @@ export const PHASES: readonly Phase[] = [
   'terminating',
   'doomed',
   'absent',
+  'unknown',
 ];
 
 /** An instance joined with its node and pods. */
@@ -117,9 +123,10 @@ export interface Fleet {
   readonly youngReady: number;
   /** All that is or will be capacity: what `desired` is compared with. */
   readonly supply: number;
-  /** All that counts against max: the supply and whatever is still leaving voluntarily. Doomed ones do not. */
+  /** All that counts against max: the supply, the dead, and whatever is still leaving voluntarily. Doomed ones do not. */
   readonly countedAgainstMax: number;
   readonly doomed: number;
+  /** Not Ready, for however short a time. */
   readonly notReady: number;
   readonly draining: number;
 }
@@ -154,6 +161,10 @@ export function countFleet(view: View): Fleet {
         supply++;
         break;
       case 'not-ready':
+        notReady++;
+        leaving++;
+        break;
+      case 'unknown':
         notReady++;
         supply++;
         break;
@@ -202,18 +213,26 @@ function isYoungReady(worker: Worker, nowMs: number): boolean {
   return true;
 }
 
+/** Whether an empty worker in one of our zones could hold a pod of this shape (S13). */
+export function isHelpable(shape: PodShape, cluster: Cluster): boolean {
+  return (
+    podsPerNode(shape, cluster.template) > 0 &&
+    (shape.zone === null || cluster.zones.includes(shape.zone))
+  );
+}
+
 /**
  * Unschedulable pods that an empty worker could hold (S13), from the pod list; when that could not be read, what
  * Prometheus says, which cannot tell them apart. Null: nobody knows.
  */
-export function helpablePods(view: View, template: NodeTemplate, maxAgeMs: number): number | null {
+export function helpablePods(view: View, cluster: Cluster, maxAgeMs: number): number | null {
   if (!view.podsKnown) {
     return freshValue(view.metrics.unschedulablePods, view.nowMs, maxAgeMs);
   }
   let pods = 0;
   for (let s = 0; s < view.shapes.length; s++) {
     const count = view.unschedulable[s]!;
-    if (count > 0 && podsPerNode(view.shapes[s]!, template) > 0) {
+    if (count > 0 && isHelpable(view.shapes[s]!, cluster)) {
       pods += count;
     }
   }
@@ -224,18 +243,101 @@ export function helpablePods(view: View, template: NodeTemplate, maxAgeMs: numbe
 export function nodesLacking(
   view: View,
   fleet: Fleet,
-  template: NodeTemplate,
+  cluster: Cluster,
   maxAgeMs: number,
 ): number | null {
-  const pods = helpablePods(view, template, maxAgeMs);
+  const pods = helpablePods(view, cluster, maxAgeMs);
   if (pods === null || pods === 0) {
     return pods;
   }
   if (!view.podsKnown) {
     return fleet.arriving > 0 ? 0 : 1;
   }
-  const lacking = nodesNeeded(view.shapes, view.unschedulable, template) - fleet.arriving;
-  return lacking > 0 ? lacking : 0;
+  const needed = nodesNeeded(view.shapes, view.unschedulable, cluster.template);
+  const bound = boundNeeds(view, cluster);
+  if (bound === null) {
+    return Math.max(0, needed - fleet.arriving);
+  }
+  // Pods bound to a zone need nodes there; what arrives elsewhere helps only the others.
+  let boundNeeded = 0;
+  let boundLacking = 0;
+  let useful = 0;
+  for (const { needs, arriving, open } of bound) {
+    boundNeeded += needs;
+    useful += Math.min(needs, arriving);
+    boundLacking += open ? Math.max(0, needs - arriving) : 0;
+  }
+  const free = Math.max(0, needed - boundNeeded);
+  return boundLacking + Math.max(0, free - (fleet.arriving - useful));
+}
+
+/** What pods that may run in one zone only need there. */
+interface ZoneNeed {
+  readonly needs: number;
+  readonly arriving: number;
+  /** Whether a node can be asked for there now, in any market. */
+  readonly open: boolean;
+}
+
+/** What a placement looks at: what is there already, what waits, and which pools refused. */
+export type Occupied = Pick<
+  View,
+  'nowMs' | 'workers' | 'unanswered' | 'poolBackoffs' | 'shapes' | 'unschedulable'
+>;
+
+/** By zone (index into `cluster.zones`), the nodes that pods bound to it need; null when no such pod waits. */
+function boundNeeds(view: Occupied, cluster: Cluster): readonly ZoneNeed[] | null {
+  let any = false;
+  for (let s = 0; s < view.shapes.length; s++) {
+    any ||= view.unschedulable[s]! > 0 && view.shapes[s]!.zone !== null;
+  }
+  if (!any) {
+    return null;
+  }
+  return cluster.zones.map((zone) => {
+    const counts = view.shapes.map((shape, s) =>
+      shape.zone === zone ? view.unschedulable[s]! : 0,
+    );
+    let arriving = 0;
+    for (const worker of view.workers) {
+      const arrives =
+        worker.phase === 'booting' ||
+        worker.phase === 'joining' ||
+        (worker.phase === 'ready' && isYoungReady(worker, view.nowMs));
+      arriving += arrives && worker.zone === zone ? 1 : 0;
+    }
+    for (const share of view.unanswered) {
+      arriving += share.zone === zone ? share.count : 0;
+    }
+    return {
+      needs: nodesNeeded(view.shapes, counts, cluster.template),
+      arriving,
+      open: MARKETS.some((market) => !isBackingOff(view.poolBackoffs, zone, market, view.nowMs)),
+    };
+  });
+}
+
+/** By zone, how many nodes pods bound to it still lack and can be asked for there now; null when no such pod waits. */
+export function lackingByZone(view: Occupied, cluster: Cluster): number[] | null {
+  const bound = boundNeeds(view, cluster);
+  return (
+    bound?.map(({ needs, arriving, open }) => (open ? Math.max(0, needs - arriving) : 0)) ?? null
+  );
+}
+
+/** Whether a pool refused lately and is passed over for now. */
+export function isBackingOff(
+  backoffs: readonly PoolBackoff[],
+  zone: string,
+  market: Market,
+  nowMs: number,
+): boolean {
+  for (const backoff of backoffs) {
+    if (backoff.zone === zone && backoff.market === market && nowMs < backoff.untilMs) {
+      return true;
+    }
+  }
+  return false;
 }
 
 /**

@@ -8,7 +8,7 @@ import {
   firstBlocking,
   freshValue,
   isBackingOff,
-  podsPerNode,
+  isHelpable,
   probeDelayMs,
   readJournal,
   trustedValue,
@@ -252,7 +252,7 @@ export class Facts {
   helpable(shapes: readonly PodShape[], unschedulable: readonly number[]): number {
     let pods = 0;
     shapes.forEach((shape, s) => {
-      if (podsPerNode(shape, this.cluster.template) > 0) {
+      if (isHelpable(shape, this.cluster)) {
         pods += unschedulable[s]!;
       }
     });
@@ -365,6 +365,12 @@ const bounds: Invariant = {
   watch(facts, fail) {
     let launchedBefore = 0;
     const terminating = new Set<string>();
+    // What was allowed when an intent was committed: it is sent again, unchanged, until it is answered (S4).
+    const doomedAtBirth = new Map<string, number>();
+    const doomedAlive = (): number => {
+      const doomed = facts.doomed();
+      return facts.world.aliveInstances().filter(({ id }) => doomed.has(id)).length;
+    };
     return {
       begun: (world) => {
         launchedBefore = world.launches;
@@ -380,17 +386,21 @@ const bounds: Invariant = {
             return;
           }
           const alive = world.aliveInstances();
-          const doomed = facts.doomed();
-          const doomedAlive = alive.filter(({ id }) => doomed.has(id)).length;
+          const doomed = Math.max(doomedAlive(), doomedAtBirth.get(effect.launch.intentId) ?? 0);
           const byHand = facts.addedByHandSince(effect.launch.birthEpoch * 1000);
           const max = facts.settings.nodeCountMax;
-          if (alive.length > max + doomedAlive + byHand) {
+          if (alive.length > max + doomed + byHand) {
             fail(
-              `${launched} launched, ${alive.length} alive; max is ${max}, ${doomedAlive} are doomed, ` +
+              `${launched} launched, ${alive.length} alive; max is ${max}, ${doomed} are doomed, ` +
                 `${byHand} were added by hand meanwhile`,
             );
           }
         } else if (effect.kind === 'commitState') {
+          for (const { id } of facts.launches) {
+            if (!doomedAtBirth.has(id)) {
+              doomedAtBirth.set(id, doomedAlive());
+            }
+          }
           for (const { instanceId, reason, stage } of facts.drains) {
             if (reason !== 'scale-down' || stage !== 'terminating' || terminating.has(instanceId)) {
               continue;
@@ -630,18 +640,31 @@ const podsProtected: Invariant = {
     let running = 0;
     let stepIndex = -1;
     const judged = new Set<string>();
+    const shownReady = new Set<string>();
     const { web, others } = facts.options.scenario.workload;
     const unavailablePercent = (s: number): number =>
       s === 0 ? web.maxUnavailablePercent : others[s - 1]!.maxUnavailablePercent;
     return {
+      performed: (effect, result) => {
+        if (effect.kind === 'listNodes' && result.ok && 'nodes' in result) {
+          result.nodes.forEach(({ name, ready }) => ready && shownReady.add(name));
+        }
+      },
+      decided: ({ events }) => {
+        // Who was seen Ready is not remembered any more.
+        if (events.some(({ code }) => code === 'memory-lost')) {
+          shownReady.clear();
+        }
+      },
       reaches: (effect, world) => {
         if (effect.kind === 'evictPod') {
           const s = shapeOf(effect.uid);
           running = world.runningTotal[s]!;
           ({ stepIndex } = world);
           const { pinnedBy, key } = world.shapes[s]!;
-          if (pinnedBy !== null && facts.drainOf(nodeOf(effect.uid))?.reason === 'scale-down') {
-            fail(`a pod of ${key} (${pinnedBy}) is evicted from ${nodeOf(effect.uid)}`);
+          const reason = facts.drainOf(nodeOf(effect.uid))?.reason;
+          if (pinnedBy !== null && reason !== 'reclaim') {
+            fail(`a pod of ${key} (${pinnedBy}) is evicted from ${nodeOf(effect.uid)} (${reason})`);
           }
         } else if (effect.kind === 'terminateInstance') {
           const drain = facts.drainOf(effect.instanceId);
@@ -678,6 +701,9 @@ const podsProtected: Invariant = {
             judged.add(drain.id);
             if (facts.cycle!.readyWhenListed?.has(drain.instanceId)) {
               fail(`${drain.instanceId} is given up as never joined, but its node is Ready`);
+            }
+            if (shownReady.has(drain.instanceId)) {
+              fail(`${drain.instanceId} is given up as never joined, but its node has been Ready`);
             }
           }
         }
@@ -884,6 +910,10 @@ const zonesEven: Invariant = {
           after[at] = after[at]! + count;
         }
         for (const { zone, market } of decision.launches) {
+          // Where pods wait that may run in no other zone, the node goes there.
+          if (view.shapes.some((shape, s) => shape.zone === zone && view.unschedulable[s]! > 0)) {
+            continue;
+          }
           const here = after[zones.indexOf(zone)]!;
           zones.forEach((other, z) => {
             const open = !isBackingOff(view.poolBackoffs, other, market, view.nowMs);

@@ -12,7 +12,7 @@ import type { RandomStream } from './random.ts';
  * What may go wrong with an effect. `fail`: refused, and certainly not done. `hang`: not done, and no answer until the call
  * times out. `slow`: done, late. `lost-answer`: done, and no answer. `frozen`: done, and whoever asked sleeps for minutes
  * before it sees the answer. `empty` and `stale`: a list or query answers with nothing, or with what it answered last.
- * `partial`: a launch gets one instance fewer. The last two kill whoever asked.
+ * `partial`: a launch gets one instance fewer; `shortage`: none, for certain. The last two kill whoever asked.
  */
 export const FAULT_MODES = [
   'fail',
@@ -23,6 +23,7 @@ export const FAULT_MODES = [
   'empty',
   'stale',
   'partial',
+  'shortage',
   'crash-before',
   'crash-after',
 ] as const;
@@ -107,6 +108,7 @@ export function canMeet(mode: FaultMode, kind: EffectKind): boolean {
     case 'empty':
       return MAY_BE_EMPTY.includes(kind);
     case 'partial':
+    case 'shortage':
       return kind === 'launchInstances';
     case 'slow':
     case 'frozen':
@@ -165,6 +167,8 @@ class Meeting {
       }
       case 'partial':
         return this.#partly(effect);
+      case 'shortage':
+        return this.#refused();
       case 'crash-before':
         throw new CrashedCycle(`killed before ${effect.kind}`);
       case 'crash-after':
@@ -182,6 +186,10 @@ class Meeting {
     if (launch.count > 1) {
       return this.#interpret({ ...effect, launch: { ...launch, count: launch.count - 1 } });
     }
+    return this.#refused();
+  }
+
+  #refused(): Result {
     this.#clock.advance(20);
     const completedAtMs = this.#clock.nowMs;
     return { ok: false, certainty: 'refused', reason: 'insufficient-capacity', completedAtMs };

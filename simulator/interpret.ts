@@ -150,14 +150,14 @@ export class Interpreter {
 /** The pods of one node, made up from its counts: a uid is `node/shape/number`. */
 function podsOnNode(world: World, nodeName: string): PodOnNode[] {
   const pods: PodOnNode[] = [];
-  for (const { shape, active, terminating } of world.podsOn(nodeName) ?? []) {
+  for (const { shape, active, terminating, goneByMs } of world.podsOn(nodeName) ?? []) {
     const { key, pinnedBy } = world.shapes[shape]!;
     for (let n = 0; n < active + terminating; n++) {
       pods.push({
         uid: `${nodeName}/${shape}/${n}`,
         namespace: 'shop',
         name: `${key}-${nodeName}-${n}`,
-        terminating: n >= active,
+        terminatesAtMs: n < active ? null : goneByMs,
         pinnedBy,
       });
     }

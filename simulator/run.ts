@@ -169,6 +169,7 @@ export function run(options: RunOptions): Run {
       triggeredAtMs: nowMs,
       deadlineMs: nowMs + LAMBDA_TIMEOUT_MS,
       nonce: nonces.nextUint32().toString(16).padStart(8, '0'),
+      trigger: 'schedule',
       mode: 'act',
       cluster,
       configured,
@@ -215,11 +216,23 @@ function startFleet(
   const { settings } = configured;
   const initial = world.scenario.cluster.nodeCountInitial;
   const count = Math.min(settings.nodeCountMax, Math.max(settings.nodeCountMin, initial));
-  const empty = { nowMs: world.nowMs, workers: [], unanswered: [], poolBackoffs: [] };
+  const empty = {
+    nowMs: world.nowMs,
+    workers: [],
+    unanswered: [],
+    poolBackoffs: [],
+    shapes: [],
+    unschedulable: [],
+  };
   const shares = placeLaunches(empty, cluster, settings, count);
   world.startWith(shares.flatMap((share) => new Array<typeof share>(share.count).fill(share)));
   const known = world.aliveInstances().map((instance) => instance.id);
-  const state = { ...emptyState(configured.policy.name), known, desired: known.length };
+  const state = {
+    ...emptyState(configured.policy.name),
+    known,
+    joined: known,
+    desired: known.length,
+  };
   table.stored = { kind: 'known', state };
 }
 

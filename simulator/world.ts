@@ -160,6 +160,19 @@ class Cohorts {
     }
   }
 
+  /** The last step in which pods of a shape on a slot are due; -1 when none are. */
+  lastDue(now: number, slot: number, generation: number, s: number): number {
+    for (let steps = this.#wheel.length - 1; steps >= 0; steps--) {
+      const cohorts = this.at(now + steps);
+      for (let i = 0; i < cohorts.length; i += 4) {
+        if (cohorts[i] === slot && cohorts[i + 1] === generation && cohorts[i + 2] === s) {
+          return now + steps;
+        }
+      }
+    }
+    return -1;
+  }
+
   #widen(now: number): void {
     const before = this.#wheel;
     this.#wheel = Array.from({ length: before.length * 2 }, () => []);
@@ -999,8 +1012,10 @@ export class World {
     return slot === undefined || this.#joined[slot] === 0 ? -1 : slot;
   }
 
-  /** Pods bound to a node: shape, how many, how many of them end already. Null: no such node. */
-  podsOn(nodeName: string): { shape: number; active: number; terminating: number }[] | null {
+  /** Pods bound to a node: shape, how many, how many of them end already, and when the last will have. Null: no such node. */
+  podsOn(
+    nodeName: string,
+  ): { shape: number; active: number; terminating: number; goneByMs: number }[] | null {
     const slot = this.#nodeSlot(nodeName);
     if (slot < 0) {
       return null;
@@ -1011,8 +1026,17 @@ export class World {
         shape: s,
         active: this.#starting[at]! + this.#running[at]!,
         terminating: this.#terminating[at]!,
+        goneByMs: this.#goneByMs(slot, s),
       };
     });
+  }
+
+  #goneByMs(slot: number, s: number): number {
+    if (this.#terminating[slot * this.#shapeCount + s] === 0) {
+      return 0;
+    }
+    const step = this.#endsDue.lastDue(this.stepIndex, slot, this.#generation[slot]!, s);
+    return this.demand.firstStepAtMs + step * this.demand.stepMs;
   }
 
   /** The eviction API: one pod of a shape on a node, unless its disruption budget forbids it. */

@@ -62,8 +62,8 @@ export const nodeFleet: Policy<typeof settings> = {
     const maxAgeMs = settings.readingMaxAgeSeconds * 1000;
     const rules: RuleVerdict[] = [];
 
-    const pods = helpablePods(view, cluster.template, maxAgeMs);
-    const lacking = nodesLacking(view, fleet, cluster.template, maxAgeMs);
+    const pods = helpablePods(view, cluster, maxAgeMs);
+    const lacking = nodesLacking(view, fleet, cluster, maxAgeMs);
     if (pods === null || lacking === null) {
       rules.push(verdict('pods-unschedulable', 'unknown', 0, 0));
     } else if (lacking > 0) {

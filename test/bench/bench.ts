@@ -200,6 +200,7 @@ function bareCycles(scenario: Scenario, configured: ConfiguredPolicy): () => voi
     nowMs,
     triggeredAtMs: nowMs,
     deadlineMs: nowMs + 60_000,
+    trigger: 'schedule',
     nonce: 'bench',
     mode: 'act',
     cluster,

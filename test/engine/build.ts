@@ -312,12 +312,14 @@ export function seen(changes: Partial<Seen> = {}): Seen {
   };
 }
 
-/** What is remembered of that fleet. */
+/** What is remembered of that fleet: a node that is being drained is not meant to stay. */
 export function state(changes: Partial<FleetState> = {}): FleetState {
+  const leaving = (changes.drains ?? []).filter(({ reason }) => reason === 'scale-down');
   return {
     ...emptyState('node-fleet'),
-    desired: 3,
+    desired: 3 - leaving.length,
     known: [idOf(1), idOf(2), idOf(3)],
+    joined: [idOf(1), idOf(2), idOf(3)],
     ...changes,
   };
 }
@@ -361,6 +363,7 @@ export function launch(changes: Partial<LaunchIntent> = {}): LaunchIntent {
     policy: 'node-fleet',
     templateVersion: '6',
     count: 2,
+    repair: 0,
     attempts: [attempt()],
     ...changes,
   };
@@ -467,6 +470,7 @@ export function play(script: Script = {}): Played {
     nowMs: NOW,
     triggeredAtMs: NOW,
     deadlineMs: NOW + MINUTE,
+    trigger: 'schedule',
     nonce: 'n1',
     mode: script.mode ?? 'act',
     cluster: script.cluster ?? cluster(),
@@ -574,7 +578,7 @@ export function podOnNode(n: number, changes: Partial<PodOnNode> = {}): PodOnNod
     uid: `uid-${n}`,
     namespace: 'shop',
     name: `web-${n}`,
-    terminating: false,
+    terminatesAtMs: null,
     pinnedBy: null,
     ...changes,
   };

@@ -63,8 +63,12 @@ describe('a hold', () => {
     expect(empty.decision.desired).toBe(2);
   });
 
-  test('what was adopted, or came back from a drain, is meant from now on', () => {
-    expect(decideOn({ workers: workers(5), desired: 3 }, HOLDS).decision.desired).toBe(5);
+  test('what is there beside what was meant is not meant: an over-count must not be bought again', () => {
+    expect(decideOn({ workers: workers(5), desired: 3 }, HOLDS).decision.desired).toBe(3);
+  });
+
+  test('what is there at first is what is meant', () => {
+    expect(decideOn({ workers: workers(5), desired: null }, HOLDS).decision.desired).toBe(5);
   });
 });
 
@@ -226,8 +230,8 @@ describe('a scale-up', () => {
     expect(result.explanation).toMatchObject({ level: 'TARGET', proposed: 2 });
   });
 
-  test('on top of what is there, when that is more than was meant', () => {
-    expect(decideOn({ workers: workers(5) }, asking('scaleUp', 2)).decision.desired).toBe(7);
+  test('on top of what was meant, though more be there', () => {
+    expect(decideOn({ workers: workers(5) }, asking('scaleUp', 2)).decision.desired).toBe(5);
   });
 
   test('that is clipped means only what is left', () => {
@@ -316,9 +320,9 @@ describe('the policy', () => {
     const { settings } = asking('hold', 0);
     const now = view({ desired: 4 });
     const result = decide({ policy, settings }, cluster(), now, [7]);
-    expect(inputs).toEqual([
-      { view: now, fleet: countFleet(now), cluster: cluster(), settings, memory: [7] },
-    ]);
+    // The node that the repair buys is on its way, or the policy would ask for it too.
+    const fleet = { ...countFleet(now), arriving: 1, supply: 4 };
+    expect(inputs).toEqual([{ view: now, fleet, cluster: cluster(), settings, memory: [7] }]);
     expect(result.memory).toEqual([8]);
     expect(result.explanation.level).toBe('HIGH_LOAD');
     // First the repair, then what the policy says, then the guards on it.

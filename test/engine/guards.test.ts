@@ -521,8 +521,8 @@ describe('nothing in flight: a removal waits until everything has arrived', () =
   test.each<{ what: string; seen: Partial<View> }>([
     { what: 'a booting node', seen: { workers: [...workers(3), ...booting(1)] } },
     {
-      what: 'a node NotReady',
-      seen: { workers: [...workers(3), worker('j', { phase: 'not-ready' })] },
+      what: 'a node that may be NotReady',
+      seen: { workers: [...workers(3), worker('j', { phase: 'unknown' })] },
     },
     {
       what: 'an instance that is absent',
@@ -589,7 +589,7 @@ describe('victim: only who may be removed is', () => {
   test('fewer clip the count, none blocks', () => {
     const held = workers(3, { cordoned: true });
     const one = [...workers(2), worker(idOf(3), { zone: 'c' })].map((each, n) =>
-      n < 2 ? { ...each, phase: 'not-ready' as const } : each,
+      n < 2 ? { ...each, phase: 'not-ready' as const, pods: [0] } : each,
     );
     expect(down(one, 2)).toMatchObject({ count: 1, verdict: 'clips', victims: [idOf(3)] });
     expect(down(one, 2)).toMatchObject({ observed: 1, threshold: 2 });

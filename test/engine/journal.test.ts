@@ -467,6 +467,7 @@ describe('a whole cycle', () => {
       nowMs: NOW,
       triggeredAtMs: NOW,
       deadlineMs: NOW + MINUTE,
+      trigger: 'schedule',
       nonce: 'n1',
       mode: 'act',
       cluster: cluster(),

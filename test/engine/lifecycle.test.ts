@@ -151,11 +151,16 @@ describe('when nothing changed', () => {
 
 describe('where a worker is in its life', () => {
   const young = (what: Partial<Seen>): string =>
-    phases(meet({ instances: [instance(A, { launchedAtMs: NOW - MINUTE })], ...what }))[A]!;
+    phases(
+      meet(
+        { instances: [instance(A, { launchedAtMs: NOW - MINUTE })], ...what },
+        { known: [A], joined: [] },
+      ),
+    )[A]!;
 
   test('without a node it boots', () => {
     expect(young({ nodes: [] })).toBe('booting');
-    expect(meet({ nodes: [] }).view.workers[0]).toMatchObject({
+    expect(meet({ nodes: [] }, { joined: [] }).view.workers[0]).toMatchObject({
       readySinceMs: 0,
       cordoned: false,
       allocatableMillicpu: 0,
@@ -170,13 +175,32 @@ describe('where a worker is in its life', () => {
       node(A, { ready: false, createdAtMs: NOW - MINUTE, readyChangedAtMs: NOW - MINUTE + ms });
     expect(young({ nodes: [notReadySince(0)] })).toBe('joining');
     expect(young({ nodes: [notReadySince(4_999)] })).toBe('joining');
-    expect(young({ nodes: [notReadySince(5_000)] })).toBe('not-ready');
+    expect(young({ nodes: [notReadySince(5_000)] })).toBe('unknown');
+  });
+
+  test('one that was Ready and is not is unknown for two minutes, and then no capacity (S17)', () => {
+    const since = (agoMs: number) =>
+      phases(meet(withNode(fleetOf(3), A, { ready: false, readyChangedAtMs: NOW - agoMs })))[A];
+    expect(since(2 * MINUTE - 1)).toBe('unknown');
+    expect(since(2 * MINUTE)).toBe('not-ready');
+  });
+
+  test('one that was Ready and has lost its node is no capacity, unless its node may be one that is not matched', () => {
+    const nodes = fleetOf(3).nodes!.filter(({ name }) => name !== B);
+    expect(phases(meet({ nodes }))[B]).toBe('not-ready');
+    const stranger = node('stranger', { instanceId: null });
+    expect(phases(meet({ nodes: [...nodes, stranger] }))[B]).toBe('unknown');
+  });
+
+  test('with nodes that cannot be listed, one that was Ready is unknown, and one that was not boots', () => {
+    const result = meet({ nodes: null, pods: null }, { joined: [A, B] });
+    expect(phases(result)).toEqual({ [A]: 'unknown', [B]: 'unknown', [C]: 'booting' });
   });
 
   test('a Ready node’s worker is Ready since its node is; any other since never', () => {
     expect(meet().view.workers[0]).toMatchObject({ phase: 'ready', readySinceMs: NOW - HOUR });
     const notReady = withNode(fleetOf(3), A, { ready: false, readyChangedAtMs: NOW - MINUTE });
-    expect(meet(notReady).view.workers[0]).toMatchObject({ phase: 'not-ready', readySinceMs: 0 });
+    expect(meet(notReady).view.workers[0]).toMatchObject({ phase: 'unknown', readySinceMs: 0 });
   });
 
   test.each([
@@ -201,7 +225,7 @@ describe('where a worker is in its life', () => {
 
 describe('an instance’s node is found', () => {
   const found = (changes: Parameters<typeof node>[1], instances = [instance(A)]): string =>
-    phases(meet({ instances, nodes: [node(A, changes)] }, { known: [A] }))[A]!;
+    phases(meet({ instances, nodes: [node(A, changes)] }, { known: [A], joined: [] }))[A]!;
   // Young enough not to be taken for one that never joined.
   const young = (changes: Parameters<typeof instance>[1] = {}) =>
     instance(A, { launchedAtMs: NOW - 60_000, ...changes });
@@ -346,7 +370,7 @@ describe('an instance that vanished without a trace', () => {
     const absent: Absence[] = [
       { instanceId: B, sinceMs: NOW - MINUTE, seen: true, zone: '', market: 'spot' },
     ];
-    const before = state({ known: knowing(5), absent });
+    const before = state({ known: knowing(5), joined: knowing(5), absent });
     const result = reconcile(seen(missing([B])), before, configured(), cluster());
     expect(result.state).toBe(before);
   });
@@ -506,7 +530,8 @@ describe('never joined', () => {
         startedAtMs: NOW,
         progressedAtMs: NOW,
         podsLeft: 0,
-        stage: 'terminating',
+        // Looked at once more before it is terminated (S8).
+        stage: 'tainting',
       },
     ]);
     expect(events(late)).toEqual(['never-joined i-9']);
@@ -523,9 +548,54 @@ describe('never joined', () => {
 
   test('a node that registered and was never Ready has not joined', () => {
     const nodes = [neverReady('i-9', NOW - 9 * MINUTE)];
-    const result = meet(launched(10 * MINUTE, nodes), before);
-    expect(drains(result)).toEqual(['never-joined i-9 terminating']);
-    expect(result.state.drains[0]!.nodeName).toBe('i-9');
+    const result = meet(launched(19 * MINUTE, nodes), before);
+    // Its time counts from when it registered.
+    expect(drains(result)).toEqual([]);
+    const late = meet(launched(20 * MINUTE, [neverReady('i-9', NOW - 10 * MINUTE)]), before);
+    expect(drains(late)).toEqual(['never-joined i-9 tainting']);
+    expect(late.state.drains[0]!.nodeName).toBe('i-9');
+  });
+
+  test('one that was Ready once is never "never joined", whatever became of its node (S15)', () => {
+    const joined = [A, B, C, 'i-9'];
+    // Its node object was deleted, or it has just registered again.
+    const lost = meet(launched(HOUR), { ...before, joined });
+    expect(drains(lost)).toEqual([]);
+    expect(alarms(lost)).toEqual(['node-unhealthy i-9']);
+    expect(phases(lost)['i-9']).toBe('not-ready');
+    const again = meet(launched(HOUR, [neverReady('i-9', NOW - HOUR / 2)]), { ...before, joined });
+    expect(drains(again)).toEqual([]);
+    expect(alarms(again)).toEqual(['node-unhealthy i-9']);
+  });
+
+  test('who has been Ready is remembered, and forgotten with the instance', () => {
+    const nodes = [node('i-9')];
+    const first = meet(launched(HOUR, nodes), { ...before, joined: [A] });
+    expect(first.state.joined).toEqual([A, B, C, 'i-9']);
+    const second = reconcile(seen(launched(HOUR, nodes)), first.state, configured(), cluster());
+    expect(second.state).toBe(first.state);
+    const gone = withInstance(fleetOf(3), B, { state: 'terminated' });
+    expect(meet(gone).state.joined).toEqual([A, C]);
+  });
+
+  test('while memory is lost nobody has "never joined": who had is not remembered (S6, S15)', () => {
+    const lost = (untilMs: number) =>
+      drains(meet(launched(HOUR), { ...before, recoveryUntilMs: untilMs }));
+    expect(lost(NOW + 1)).toEqual([]);
+    expect(lost(NOW)).toEqual(['never-joined i-9 tainting']);
+  });
+
+  test('a node that a person has cordoned is theirs (S18)', () => {
+    const nodes = [{ ...neverReady('i-9', NOW - HOUR / 2), cordoned: true }];
+    expect(drains(meet(launched(HOUR, nodes), before))).toEqual([]);
+  });
+
+  test('an instance that is listed twice has no twin without a node', () => {
+    const { instances } = fleetOf(3);
+    const twice = meet({ instances: [instances![0]!, instances![0]!, ...instances!.slice(1)] });
+    expect(Object.keys(phases(twice))).toEqual([A, B, C]);
+    expect(drains(twice)).toEqual([]);
+    expect(events(twice)).toEqual([]);
   });
 
   test('a node that was Ready once has joined', () => {
@@ -577,20 +647,45 @@ describe('never joined', () => {
         ],
         nodes: [],
       };
-      const both = meet(fleet, { known: ['i-8', 'i-9'] });
+      const both = meet(fleet, { known: ['i-8', 'i-9'], joined: [] });
       expect(both.state.joinFailures).toBe(2);
       expect(drains(both)).toHaveLength(2);
       expect(alarms(both)).toEqual(['join-failing c']);
     });
 
-    test('most of an old fleet without nodes is a master that forgot them: one at a time', () => {
-      const old = { launchedAtMs: NOW - HOUR };
-      const instances = ['i-7', 'i-8', 'i-9'].map((id) => instance(id, old));
-      const first = meet({ instances, nodes: [] }, { known: ['i-7', 'i-8', 'i-9'] });
-      expect(drains(first)).toHaveLength(1);
-      expect(alarms(first)).toContain('observation-contradicts-state i-8');
-      const second = meet({ instances, nodes: [] }, first.state);
-      expect(drains(second)).toHaveLength(1);
+    test('most of a fleet that lost its nodes is a master that forgot them: nothing is done', () => {
+      const master = node('master', { instanceId: null, controlPlane: true });
+      const forgotten = meet({ nodes: [master, node(C)] });
+      expect(drains(forgotten)).toEqual([]);
+      expect(alarms(forgotten)).toEqual(['observation-contradicts-state shop']);
+      expect(forgotten.view).toMatchObject({ nodesKnown: false, podsKnown: false });
+      expect(phases(forgotten)).toEqual({ [A]: 'unknown', [B]: 'unknown', [C]: 'unknown' });
+      // One of three is a node that somebody deleted.
+      const deleted = meet({ nodes: [master, node(B), node(C)] });
+      expect(alarms(deleted)).toEqual([`node-unhealthy ${A}`]);
+      expect(deleted.view.nodesKnown).toBe(true);
+      // Half of them is not most.
+      const half = meet(
+        { ...fleetOf(4), nodes: [master, node(A), node(B)] },
+        { known: knowing(4), joined: knowing(4), desired: 4 },
+      );
+      expect(half.view.nodesKnown).toBe(true);
+    });
+
+    test('once it is tripped, the probe goes to another zone than the one that failed', () => {
+      const failed = { ...before, joinFailures: 1, joinFailedAtMs: NOW - HOUR };
+      expect(meet(launched(HOUR), failed).state.poolBackoffs).toEqual([
+        { zone: 'c', market: 'on-demand', failures: 1, untilMs: NOW + 5 * MINUTE },
+        { zone: 'c', market: 'spot', failures: 1, untilMs: NOW + 5 * MINUTE },
+      ]);
+      expect(meet(launched(HOUR), before).state.poolBackoffs).toEqual([]);
+      const alone = reconcile(
+        seen(launched(HOUR)),
+        state(failed),
+        configured(),
+        cluster({ zones: ['c'] }),
+      );
+      expect(alone.state).toMatchObject({ joinFailures: 2, poolBackoffs: [] });
     });
 
     test('one node that became Ready after the last failure closes it', () => {
@@ -634,7 +729,7 @@ describe('NotReady', () => {
   test('for 10 minutes with a failed status check it is doomed (S17)', () => {
     expect(drains(meet(dead(10 * MINUTE - 1)))).toEqual([]);
     const result = meet(dead(10 * MINUTE));
-    expect(drains(result)).toEqual([`unhealthy ${B} terminating`]);
+    expect(drains(result)).toEqual([`unhealthy ${B} tainting`]);
     expect(result.state.drains[0]).toMatchObject({ nodeName: B, id: `doomed-${B}` });
     expect(events(result)).toEqual([`unhealthy ${B}`]);
     expect(alarms(result)).toEqual([`node-unhealthy ${B}`]);
@@ -668,10 +763,10 @@ describe('NotReady', () => {
       { statusCheckFailed: true },
     );
     const first = meet(both);
-    expect(drains(first)).toEqual([`unhealthy ${B} terminating`]);
+    expect(drains(first)).toEqual([`unhealthy ${B} tainting`]);
     expect(alarms(first)).toEqual([`node-unhealthy ${B}`, `node-unhealthy ${C}`]);
     const second = reconcile(seen(both), first.state, configured(), cluster());
-    expect(drains(second)).toEqual([`unhealthy ${B} terminating`]);
+    expect(drains(second)).toEqual([`unhealthy ${B} tainting`]);
     const gone = without(both, [B]);
     const third = reconcile(
       seen({ ...gone, confirmedGone: [B] }),
@@ -679,15 +774,30 @@ describe('NotReady', () => {
       configured(),
       cluster(),
     );
-    expect(drains(third)).toEqual([`unhealthy ${C} terminating`]);
+    expect(drains(third)).toEqual([`unhealthy ${C} tainting`]);
   });
 
   test('a voluntary drain of it is replaced: nothing is left to evict', () => {
     const before = { drains: [drain(B), drain(A)] };
     expect(drains(meet(dead(10 * MINUTE), before, { nodeCountMin: 1 }))).toEqual([
       `scale-down ${A} evicting`,
-      `unhealthy ${B} terminating`,
+      `unhealthy ${B} tainting`,
     ]);
+  });
+
+  test('given up and Ready again, it stays', () => {
+    const before = { drains: [drain(B, { reason: 'unhealthy', stage: 'tainting' })] };
+    const back = meet({}, before);
+    expect(drains(back)).toEqual([]);
+    expect(events(back)).toEqual([`drain-undone ${B}`]);
+    expect(back.state.victimBackoffs).toEqual([]);
+    expect(drains(meet(dead(20 * MINUTE), before))).toEqual([`unhealthy ${B} tainting`]);
+  });
+
+  test('a node that a person has cordoned is theirs (S18)', () => {
+    const cordoned = withNode(dead(20 * MINUTE), B, { cordoned: true });
+    expect(drains(meet(cordoned))).toEqual([]);
+    expect(alarms(meet(cordoned))).toEqual([`node-unhealthy ${B}`]);
   });
 
   test('one that is being terminated already is left alone', () => {
@@ -776,13 +886,32 @@ describe('a doomed mark: spot notice, hint, or an operator’s (S2)', () => {
     expect(meet({ inbox: marked(B) }, { drains: terminating }).state.drains).toEqual(terminating);
   });
 
-  test.each<DrainReason>(['reclaim', 'rebalance', 'unhealthy', 'never-joined'])(
+  test.each<DrainReason>(['reclaim', 'unhealthy', 'never-joined'])(
     'a drain for %s goes on as it is',
     (reason) => {
-      const before = [drain(B, { reason })];
+      const before = [drain(B, { reason, stage: 'terminating' })];
       expect(meet({ inbox: marked(B) }, { drains: before }).state.drains).toEqual(before);
     },
   );
+
+  test('the notice that comes after a hint takes its drain over: AWS does not wait for a replacement', () => {
+    const hinted = { drains: [drain(B, { reason: 'rebalance' })] };
+    expect(drains(meet({ inbox: marked(B, 'rebalance') }, hinted))).toEqual([
+      `rebalance ${B} evicting`,
+    ]);
+    expect(drains(meet({ inbox: marked(B) }, hinted))).toEqual([`reclaim ${B} tainting`]);
+    const doomed = [...marked(B, 'rebalance').doomed, ...marked(B).doomed];
+    for (const marks of [doomed, [...doomed].reverse()]) {
+      expect(drains(meet({ inbox: { doomed: marks, kickedAtMs: null } }))).toEqual([
+        `reclaim ${B} tainting`,
+      ]);
+    }
+  });
+
+  test('a hint for a machine whose node is gone terminates nothing: it may work', () => {
+    const nodes = fleetOf(3).nodes!.filter(({ name }) => name !== B);
+    expect(drains(meet({ nodes, inbox: marked(B, 'rebalance') }))).toEqual([]);
+  });
 
   test('paused, no drain is begun, but it is no supply any more', () => {
     const result = meet({ mode: 'paused', inbox: marked(B) });
@@ -923,15 +1052,18 @@ describe('a voluntary drain is undone', () => {
     expect(victimBackoffs.map(({ instanceId }) => instanceId)).toEqual(['i-77', B]);
   });
 
-  test('when others were lost meanwhile and fewer than min would stay', () => {
-    const lost = { inbox: marked(B) };
-    expect(drains(meet(lost, { drains: [drain(A)] }, { nodeCountMin: 2 }))).toEqual([
-      `reclaim ${B} tainting`,
-    ]);
-    expect(drains(meet(lost, { drains: [drain(A)] }, { nodeCountMin: 1 }))).toEqual([
-      `scale-down ${A} evicting`,
-      `reclaim ${B} tainting`,
-    ]);
+  test('when others were lost meanwhile and fewer than min, or than were meant, would stay', () => {
+    const lost = (desired: number, nodeCountMin: number, nodeCountMax = 10) =>
+      drains(
+        meet({ inbox: marked(B) }, { drains: [drain(A)], desired }, { nodeCountMin, nodeCountMax }),
+      );
+    const undone = [`reclaim ${B} tainting`];
+    const goesOn = [`scale-down ${A} evicting`, ...undone];
+    expect(lost(1, 2)).toEqual(undone);
+    expect(lost(1, 1)).toEqual(goesOn);
+    expect(lost(2, 1)).toEqual(undone);
+    // Not for more than max allows.
+    expect(lost(2, 1, 1)).toEqual(goesOn);
   });
 
   test('its taint comes off in the same cycle', () => {
@@ -950,11 +1082,13 @@ describe('a voluntary drain is undone', () => {
   });
 
   test.each<DrainReason>(['reclaim', 'rebalance', 'unhealthy', 'never-joined'])(
-    'but not one for %s: that is no choice',
+    'but not one for %s: that is no choice, unless paused',
     (reason) => {
       const before = [drain(B, { reason, startedAtMs: NOW - MINUTE, progressedAtMs: 0 })];
-      const waiting = { pods: { ...fleetOf(3).pods!, unschedulable: [5] } };
+      const dead = withNode(fleetOf(3), B, { ready: false });
+      const waiting = { ...dead, pods: { ...fleetOf(3).pods!, unschedulable: [5] } };
       expect(meet(waiting, { drains: before }).state.drains).toEqual(before);
+      expect(meet({ ...waiting, mode: 'paused' }, { drains: before }).state.drains).toEqual([]);
     },
   );
 
@@ -1016,10 +1150,13 @@ describe('taints and nodes that were left behind', () => {
   });
 
   test('the taint of a doomed mark stays, though its drain is yet to begin', () => {
-    const inbox = marked(B);
-    expect(meet({ ...tainted(doomedDrainId(B)), inbox, mode: 'paused' }).strayTaints).toEqual([]);
-    const other = { ...tainted(doomedDrainId(B)), inbox: marked(C), mode: 'paused' as const };
-    expect(meet(other).strayTaints).toEqual([B]);
+    // While instances contradict what is remembered, none begins.
+    const yetToBegin = (inbox: Seen['inbox'], mode: Seen['mode'] = 'act') =>
+      meet({ ...tainted(doomedDrainId(B)), inbox, mode }, { known: knowing(9) }).strayTaints;
+    expect(yetToBegin(marked(B))).toEqual([]);
+    expect(yetToBegin(marked(C))).toEqual([B]);
+    // Paused takes off every taint of ours (S18).
+    expect(yetToBegin(marked(B), 'paused')).toEqual([B]);
   });
 
   test('while the inbox is unknown none is taken off: a mark may be behind it', () => {

@@ -41,7 +41,8 @@ describe('the fleet in numbers', () => {
     booting: { arriving: 1, supply: 1, countedAgainstMax: 1 },
     joining: { arriving: 1, supply: 1, countedAgainstMax: 1 },
     ready: { ready: 1, supply: 1, countedAgainstMax: 1 },
-    'not-ready': { notReady: 1, supply: 1, countedAgainstMax: 1 },
+    'not-ready': { notReady: 1, countedAgainstMax: 1 },
+    unknown: { notReady: 1, supply: 1, countedAgainstMax: 1 },
     tainted: { draining: 1, countedAgainstMax: 1 },
     draining: { draining: 1, countedAgainstMax: 1 },
     terminating: { countedAgainstMax: 1 },
@@ -81,21 +82,21 @@ describe('the fleet in numbers', () => {
 });
 
 describe('pods that a new worker would help', () => {
-  const { template } = cluster();
+  const shop = cluster();
   const shapes = [WEB, shape('huge', { requestMillicpu: 2001 })];
 
   test('are those that an empty worker could hold, from the pod list', () => {
     const waiting = view({ shapes, unschedulable: [3, 5] });
-    expect(helpablePods(waiting, template, 90 * SECOND)).toBe(3);
+    expect(helpablePods(waiting, shop, 90 * SECOND)).toBe(3);
   });
 
   test('are never negative, and none when none waits', () => {
-    expect(helpablePods(view({ shapes, unschedulable: [0, 5] }), template, 90 * SECOND)).toBe(0);
+    expect(helpablePods(view({ shapes, unschedulable: [0, 5] }), shop, 90 * SECOND)).toBe(0);
   });
 
   test('the pod list is believed before Prometheus', () => {
     const seen = view({ metrics: metrics({ unschedulablePods: reading(9) }) });
-    expect(helpablePods(seen, template, 90 * SECOND)).toBe(0);
+    expect(helpablePods(seen, shop, 90 * SECOND)).toBe(0);
   });
 
   test.each<{ what: string; pods: Reading; expected: number | null }>([
@@ -104,15 +105,15 @@ describe('pods that a new worker would help', () => {
     { what: 'a missing reading', pods: MISSING, expected: null },
   ])('without the pod list Prometheus is asked: $what → $expected', ({ pods, expected }) => {
     const blind = view({ ...KUBERNETES_DOWN, metrics: metrics({ unschedulablePods: pods }) });
-    expect(helpablePods(blind, template, 90 * SECOND)).toBe(expected);
+    expect(helpablePods(blind, shop, 90 * SECOND)).toBe(expected);
   });
 });
 
 describe('nodes that waiting pods lack', () => {
-  const { template } = cluster();
+  const shop = cluster();
   const lacking = (changes: Partial<View>): number | null => {
     const waiting = view(changes);
-    return nodesLacking(waiting, countFleet(waiting), template, 90 * SECOND);
+    return nodesLacking(waiting, countFleet(waiting), shop, 90 * SECOND);
   };
   const booting = (count: number) => [
     ...workers(3),

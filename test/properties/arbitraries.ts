@@ -38,6 +38,7 @@ export const HANDS = [
   'launch',
   'sicken',
   'heal',
+  'delete-node',
   'reclaim',
   'rebalance',
   'lose-table',
@@ -143,11 +144,24 @@ export const EFFECTS: readonly EffectKind[] = [
 
 const whole = (min: number, max: number): fc.Arbitrary<number> => fc.integer({ min, max });
 
-const fault = fc.record({
-  effect: fc.constantFrom(...EFFECTS),
-  mode: fc.constantFrom(...FAULT_MODES),
-  percent: whole(1, 60),
-});
+const fault = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      effect: fc.constantFrom(...EFFECTS),
+      mode: fc.constantFrom(...FAULT_MODES),
+      percent: whole(1, 60),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      effect: fc.constant('launchInstances' as const),
+      mode: fc.constant('shortage' as const),
+      percent: whole(50, 100),
+    }),
+  },
+);
 
 const hand: fc.Arbitrary<Hand> = fc.record({
   cycle: whole(0, 60),
@@ -410,6 +424,9 @@ function interfere(
     case 'sicken':
     case 'heal':
       world.setHealth(id, does === 'heal', does === 'sicken', nowMs);
+      break;
+    case 'delete-node':
+      world.deleteNode(id);
       break;
     case 'reclaim':
     case 'rebalance': {

@@ -224,8 +224,14 @@ describe('an effect that a fault strikes', () => {
     expect(performed).toEqual([]);
   });
 
+  it('shortage: a launch is refused for want of capacity, however many it is for', () => {
+    const answer = faulty({ effect: 'launchInstances', mode: 'shortage' })(launchOf(3));
+    expect(answer).toMatchObject({ certainty: 'refused', reason: 'insufficient-capacity' });
+    expect(performed).toEqual([]);
+  });
+
   it.each(FAULT_MODES)('%s: is told of, once', (mode) => {
-    const effect: EffectKind = mode === 'partial' ? 'launchInstances' : 'listInstances';
+    const effect: EffectKind = canMeet(mode, 'listInstances') ? 'listInstances' : 'launchInstances';
     const strike = faulty({ effect, mode });
     try {
       strike(effect === 'listInstances' ? LIST : launchOf(2));
@@ -250,8 +256,11 @@ describe('what can go wrong with what', () => {
     expect(meets('terminateInstance')).toEqual(WRITE);
   });
 
-  it('a launch may also be answered in part', () => {
-    expect(meets('launchInstances').filter((mode) => !WRITE.includes(mode))).toEqual(['partial']);
+  it('a launch may also be answered in part, or find no capacity', () => {
+    expect(meets('launchInstances').filter((mode) => !WRITE.includes(mode))).toEqual([
+      'partial',
+      'shortage',
+    ]);
   });
 
   it('the table and describing by id are consistent: never stale, never empty', () => {

@@ -294,7 +294,11 @@ describe('lists', () => {
     const answer = ask({ kind: 'listNodePods', nodeName: owner });
     const pods = answer.ok ? answer.pods : [];
     expect(
-      pods.map(({ name, terminating, pinnedBy }) => [name.split('-')[0], terminating, pinnedBy]),
+      pods.map(({ name, terminatesAtMs, pinnedBy }) => [
+        name.split('-')[0],
+        terminatesAtMs !== null,
+        pinnedBy,
+      ]),
     ).toEqual([
       ...Array.from({ length: podsOn(world, owner).active }, () => ['web', false, null]),
       ['web', true, null],
