@@ -364,10 +364,14 @@ function recallState(
     ...fresh,
     launches: stored.kind === 'lost' ? stored.launches : [],
     drains: stored.kind === 'lost' ? stored.drains : [],
-    recoveryUntilMs: act.nowMs + settings.cooldownBeforeRemovalSeconds * 1000,
+    recoveryUntilMs: act.nowMs + longerCooldownSeconds(settings) * 1000,
     lastScaleUpAtMs:
       instances.length === 0 ? null : Math.max(...instances.map((each) => each.launchedAtMs)),
   };
+}
+
+function longerCooldownSeconds(settings: ConfiguredPolicy['settings']): number {
+  return Math.max(settings.cooldownAfterActionSeconds, settings.cooldownBeforeRemovalSeconds);
 }
 
 /** What observe mode may remember: its memory and when it would have acted, but nothing of what it will not carry out. */

@@ -68,11 +68,11 @@ export const fleetSettings = {
   }),
   cooldownAfterActionSeconds: numberSetting({
     default: 60,
-    min: 0,
+    min: 60,
     max: 7200,
     step: 1,
     unit: 's',
-    help: 'Quiet time after any scaling action before the next one.',
+    help: 'Quiet time after any scaling action before the next one; a minute is the guard of last resort (S21).',
   }),
   cooldownBeforeRemovalSeconds: numberSetting({
     default: 600,

@@ -183,7 +183,7 @@ export function asking(
   evidence: Proposal['evidence'] = action === 'scaleDown' ? 'cpu' : 'pods',
 ): ConfiguredPolicy {
   const { settings } = configured('node-fleet', {
-    cooldownAfterActionSeconds: 0,
+    cooldownAfterActionSeconds: 60,
     cooldownBeforeRemovalSeconds: 0,
     stepDownMax: 10,
     drainsInFlightMax: 10,

@@ -205,7 +205,7 @@ export const anyCase: fc.Arbitrary<Case> = fc.record({
   spendMaxBdtPerHour: fc.constantFrom(0, 0, 150, 250),
   settings: fc.record(
     {
-      cooldownAfterActionSeconds: fc.constantFrom(0, 300),
+      cooldownAfterActionSeconds: fc.constantFrom(60, 300),
       cooldownBeforeRemovalSeconds: fc.constantFrom(0, 60, 1200),
       stepUpMax: whole(1, 3),
       stepDownMax: whole(1, 4),

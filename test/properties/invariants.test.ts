@@ -73,4 +73,36 @@ describe('found once, and kept', () => {
     };
     runCase(each, INVARIANTS);
   });
+
+  test('a node deleted in the moment in which memory is lost is not one that never joined (S6, S15)', () => {
+    const each: Case = {
+      ...QUIET,
+      settings: { cooldownBeforeRemovalSeconds: 0 },
+      hands: [
+        { cycle: 1, does: 'delete-node', to: 0 },
+        { cycle: 1, does: 'lose-table', to: 0 },
+      ],
+    };
+    runCase(each, INVARIANTS);
+  });
+
+  test('a launch that is sent again is held to what was allowed when it was committed (S4)', () => {
+    const each: Case = {
+      ...QUIET,
+      seed: 499_994,
+      tenths: new Array<number>(10).fill(0),
+      cycleSeconds: 300,
+      settings: { drainMaxSeconds: 60 },
+      faults: [
+        { effect: 'releaseLock', mode: 'fail', percent: 2 },
+        { effect: 'launchInstances', mode: 'fail', percent: 24 },
+        { effect: 'acquireLock', mode: 'fail', percent: 1 },
+      ],
+      hands: [
+        { cycle: 12, does: 'reclaim', to: 0 },
+        { cycle: 0, does: 'cordon', to: 0 },
+      ],
+    };
+    runCase(each, INVARIANTS);
+  });
 });

@@ -569,7 +569,7 @@ describe('the list of policies', () => {
     expect(cooldown).toEqual({
       key: 'cooldownAfterActionSeconds',
       default: 300,
-      min: 0,
+      min: 60,
       max: 7200,
       step: 1,
       unit: 's',
