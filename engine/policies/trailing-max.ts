@@ -1,7 +1,7 @@
 import { nodesNeeded } from '../demand.ts';
 import { verdict } from '../explain.ts';
 import { numberSetting, type SettingDescriptions } from '../settings.ts';
-import type { View } from '../view.ts';
+import { nodesLacking, type View } from '../view.ts';
 import { hold, type Policy } from './policy.ts';
 
 const settings = {
@@ -61,6 +61,19 @@ export const trailingMax: Policy<typeof settings> = {
       };
     }
     const rules = [verdict('target-above-supply', 'quiet', target, fleet.supply)];
+    // Enough nodes in all, and still no room: what is free lies in pieces, or in another zone.
+    const lacking = nodesLacking(view, fleet, cluster, 0);
+    if (lacking !== null && lacking > 0) {
+      rules.push(verdict('pods-unschedulable', 'fires', lacking, 0));
+      return {
+        action: 'scaleUp',
+        count: lacking,
+        level: 'CRITICAL',
+        evidence: 'pods',
+        rules,
+        memory: remembered,
+      };
+    }
     const bound = Math.max(target, settings.nodeCountMin);
     if (bound < fleet.supply) {
       rules.push(verdict('target-below-supply', 'fires', target, fleet.supply));

@@ -105,4 +105,23 @@ describe('found once, and kept', () => {
     };
     runCase(each, INVARIANTS);
   });
+
+  test('a target that is met does not leave pods waiting for room that lies in pieces (17)', () => {
+    const each: Case = {
+      ...QUIET,
+      tenths: [26, 0, 0, 26, 0, 0],
+      zones: 2,
+      others: [
+        { kind: 'deployment', requestMillicpu: 966, replicas: 1, zone: 0 },
+        { kind: 'deployment', requestMillicpu: 965, replicas: 1, zone: null },
+      ],
+      policy: 'trailing-max',
+      faults: [
+        { effect: 'launchInstances', mode: 'shortage', percent: 50 },
+        { effect: 'launchInstances', mode: 'partial', percent: 36 },
+      ],
+      hands: [{ cycle: 0, does: 'cordon', to: 0 }],
+    };
+    runCase(each, INVARIANTS);
+  });
 });

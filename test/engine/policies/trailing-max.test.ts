@@ -52,8 +52,9 @@ describe('demand', () => {
 
   test('pods that wait and pods that run count alike, on whatever node they are', () => {
     // 1 + 1 + 1 run, 14 wait: 17 pods need 3 nodes; with 22 waiting, 25 need 4.
-    expect(asked(propose({ unschedulable: [14] }))).toBe(0);
-    expect(asked(propose({ unschedulable: [22] }))).toBe(1);
+    const arriving = workers(3, { phase: 'booting' });
+    expect(asked(propose({ unschedulable: [14], workers: arriving }))).toBe(0);
+    expect(asked(propose({ unschedulable: [22], workers: arriving }))).toBe(1);
     // Those of a doomed node will need a home too.
     const doomed = worker('i-9', { phase: 'doomed', pods: [22] });
     expect(asked(propose({ workers: [...workers(3), doomed] }))).toBe(1);
@@ -77,6 +78,17 @@ describe('demand', () => {
       expect(asked(propose(running(16), [], { headroomPercent }))).toBe(expected);
     },
   );
+
+  test('pods for which there is no room, though there are nodes enough, ask for what they lack', () => {
+    const full = { unschedulable: [9], workers: workers(3, { pods: [1] }) };
+    const proposal = propose(full);
+    expect(asked(proposal)).toBe(2);
+    expect(proposal.rules.map(({ rule, verdict }) => `${rule} ${verdict}`)).toEqual([
+      'target-above-supply quiet',
+      'pods-unschedulable fires',
+    ]);
+    expect(asked(propose({ ...full, unschedulable: [0] }))).toBe(-1);
+  });
 
   test('headroom that comes out even is not rounded up', () => {
     // 10 nodes of 8; 10 × 110 / 100 = 11 exactly, though 10 × 1.1 is 11.000000000000002.
