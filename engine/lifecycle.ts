@@ -100,7 +100,7 @@ export function reconcile(
 ): Reconciled {
   const events: CycleEvent[] = [];
   const alarms: Alarm[] = [];
-  let seen = withoutTwins(listed);
+  let seen = withoutTwins(listed, before);
   let joined = join(seen, before);
   const doubted = nodesDoubted(seen.instances, joined, before);
   if (doubted) {
@@ -108,7 +108,7 @@ export function reconcile(
     joined = join(seen, before);
   }
   const roll = callRoll(seen, before, events);
-  let state = noteJoined(roll.state, before, seen.instances, joined);
+  let state = noteJoined(roll.state, joined, events);
   const contradicted = roll.contradicted || joined.contradicted;
 
   if (contradicted || doubted) {
@@ -148,6 +148,9 @@ interface Joined {
   /** Parallel to `seen.instances`. */
   readonly nodeOf: readonly (KubeNode | null)[];
   readonly podsOf: readonly (NodePods | null)[];
+  /** Instances that have a node, and those of them whose node is Ready for the first time that we see. */
+  readonly matched: number;
+  readonly newlyReady: readonly string[];
   /** Nodes that can be matched to no instance in any way: each vetoes `never-joined` (S15). */
   readonly unmatched: readonly string[];
   /** Most Ready nodes of ours belong to instances that were not listed: then that list is not believed (S16). */
@@ -158,16 +161,19 @@ interface Joined {
 const NOT_JOINED: Joined = {
   nodeOf: [],
   podsOf: [],
+  matched: 0,
+  newlyReady: [],
   unmatched: [],
   contradicted: false,
   orphanNodes: [],
 };
 
 /** A list whose pages overlapped shows an instance twice; the first is kept, or its twin would look as if it had no node. */
-function withoutTwins(seen: Seen): Seen {
+function withoutTwins(seen: Seen, state: FleetState): Seen {
   const { instances } = seen;
   if (
     instances === null ||
+    isJustAsKnown(instances, state) ||
     !instances.some((each, i) => i > 0 && each.id === instances[i - 1]!.id)
   ) {
     return seen;
@@ -190,8 +196,11 @@ function join(seen: Seen, state: FleetState): Joined {
   const orphanNodes: string[] = [];
   const perNode = pods?.perNode ?? [];
   const unmatched: string[] = [];
+  const newlyReady: string[] = [];
+  let matched = 0;
   let listed = 0;
   let unlisted = 0;
+  let j = 0;
   let i = 0;
   let p = 0;
   for (const node of nodes ?? []) {
@@ -220,14 +229,28 @@ function join(seen: Seen, state: FleetState): Joined {
       }
       continue;
     }
-    listed += node.ready ? 1 : 0;
+    matched++;
+    if (node.ready) {
+      listed++;
+      const { id } = instances[at]!;
+      // Both are sorted where nodes are named by their instance: the next is the one.
+      if (state.joined[j] !== id) {
+        j = placeIn(state.joined, id);
+      }
+      if (state.joined[j] === id) {
+        j++;
+      } else {
+        newlyReady.push(id);
+      }
+    }
     nodeOf[at] = node;
     podsOf[at] = nodePods;
     if (instances[at]!.state === 'terminated') {
       orphanNodes.push(node.name);
     }
   }
-  return { nodeOf, podsOf, unmatched, contradicted: unlisted > listed, orphanNodes };
+  const contradicted = unlisted > listed;
+  return { nodeOf, podsOf, matched, newlyReady, unmatched, contradicted, orphanNodes };
 }
 
 /** Whether an instance that is not listed is one of ours: known, or not to be told while memory is lost (S6). */
@@ -384,6 +407,11 @@ function isKnown(state: FleetState, instanceId: string): boolean {
 
 /** Whether a sorted list has this element. */
 function contains(sorted: readonly string[], element: string): boolean {
+  return sorted[placeIn(sorted, element)] === element;
+}
+
+/** Where an element stands in a sorted list, or would. */
+function placeIn(sorted: readonly string[], element: string): number {
   let low = 0;
   let high = sorted.length;
   while (low < high) {
@@ -394,34 +422,20 @@ function contains(sorted: readonly string[], element: string): boolean {
       high = middle;
     }
   }
-  return sorted[low] === element;
+  return low;
 }
 
 /** Remembers whose node has been seen Ready (S15), and forgets those that are not known any more. */
 function noteJoined(
   state: FleetState,
-  before: FleetState,
-  instances: readonly Instance[] | null,
-  { nodeOf }: Joined,
+  { newlyReady }: Joined,
+  events: readonly CycleEvent[],
 ): FleetState {
-  let fresh: string[] | null = null;
-  let j = 0;
-  for (let i = 0; i < nodeOf.length; i++) {
-    const node = nodeOf[i]!;
-    if (node === null || !node.ready) {
-      continue;
-    }
-    const { id } = instances![i]!;
-    while (j < state.joined.length && state.joined[j]! < id) {
-      j++;
-    }
-    if (state.joined[j] !== id && isKnown(state, id)) {
-      (fresh ??= []).push(id);
-    }
-  }
-  const kept =
-    state.known === before.known ? state.joined : state.joined.filter((id) => isKnown(state, id));
-  if (fresh === null) {
+  const fresh = newlyReady.filter((id) => isKnown(state, id));
+  const kept = events.some(({ code }) => code === 'gone')
+    ? state.joined.filter((id) => isKnown(state, id))
+    : state.joined;
+  if (fresh.length === 0) {
     return kept.length === state.joined.length ? state : { ...state, joined: kept };
   }
   return { ...state, joined: [...kept, ...fresh].sort(byText) };
@@ -437,10 +451,10 @@ function byText(a: string, b: string): number {
  */
 function nodesDoubted(
   instances: readonly Instance[] | null,
-  { nodeOf, unmatched }: Joined,
+  { nodeOf, matched, unmatched }: Joined,
   state: FleetState,
 ): boolean {
-  if (instances === null || unmatched.length > 0) {
+  if (instances === null || unmatched.length > 0 || instances.length - matched < 2) {
     return false;
   }
   let alive = 0;
