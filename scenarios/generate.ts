@@ -6,6 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stream } from '../simulator/random.ts';
 import { month } from './month.ts';
+import { botBurst, doubleSpike, gradualDecline, retryStorm, slowRamp, steady } from './patterns.ts';
 import {
   curve,
   everyDay,
@@ -64,6 +65,12 @@ export function flashSale(): TraceRow[] {
 export const GENERATED_TRACES: readonly GeneratedTrace[] = [
   { name: 'flash-sale', rows: flashSale },
   { name: 'month', rows: month },
+  { name: 'steady', rows: steady },
+  { name: 'double-spike', rows: doubleSpike },
+  { name: 'slow-ramp', rows: slowRamp },
+  { name: 'gradual-decline', rows: gradualDecline },
+  { name: 'retry-storm', rows: retryStorm },
+  { name: 'bot-burst', rows: botBurst },
 ];
 
 /** Writes every generated trace into the folder `dir`, made if need be, and returns their paths. */
