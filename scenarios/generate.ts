@@ -22,6 +22,8 @@ import {
 /** A trace that this file makes: `NAME.csv`. */
 export interface GeneratedTrace {
   readonly name: string;
+  /** In a few words, for a list of traces. */
+  readonly what: string;
   readonly rows: () => TraceRow[];
 }
 
@@ -63,14 +65,14 @@ export function flashSale(): TraceRow[] {
 
 /** Every trace of this folder. */
 export const GENERATED_TRACES: readonly GeneratedTrace[] = [
-  { name: 'flash-sale', rows: flashSale },
-  { name: 'month', rows: month },
-  { name: 'steady', rows: steady },
-  { name: 'double-spike', rows: doubleSpike },
-  { name: 'slow-ramp', rows: slowRamp },
-  { name: 'gradual-decline', rows: gradualDecline },
-  { name: 'retry-storm', rows: retryStorm },
-  { name: 'bot-burst', rows: botBurst },
+  { name: 'flash-sale', what: 'an ordinary day, then one with a flash sale', rows: flashSale },
+  { name: 'month', what: 'a month of five idle nodes, with four sales', rows: month },
+  { name: 'steady', what: 'a day on which nothing happens', rows: steady },
+  { name: 'double-spike', what: 'two spikes, 45 minutes apart', rows: doubleSpike },
+  { name: 'slow-ramp', what: 'growth over 18 hours', rows: slowRamp },
+  { name: 'gradual-decline', what: 'decline over 20 hours', rows: gradualDecline },
+  { name: 'retry-storm', what: 'an outage, then everyone at once', rows: retryStorm },
+  { name: 'bot-burst', what: 'bursts of a few minutes', rows: botBurst },
 ];
 
 /** Writes every generated trace into the folder `dir`, made if need be, and returns their paths. */
