@@ -98,10 +98,11 @@ export function formatInstant(atMs: number, offsetMinutes: number): string {
   ];
   const date = `${digits(year, 4)}-${digits(month, 2)}-${digits(day, 2)}`;
   const fraction = millisecond === 0 ? '' : `.${digits(millisecond, 3)}`;
-  return `${date}T${time.map((part) => digits(part, 2)).join(':')}${fraction}${zone(offsetMinutes)}`;
+  return `${date}T${time.map((part) => digits(part, 2)).join(':')}${fraction}${formatOffset(offsetMinutes)}`;
 }
 
-function zone(offsetMinutes: number): string {
+/** The zone as ISO-8601 writes it: `+06:00`, `Z` for offset 0. */
+export function formatOffset(offsetMinutes: number): string {
   if (offsetMinutes === 0) {
     return 'Z';
   }

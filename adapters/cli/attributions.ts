@@ -1,3 +1,5 @@
+import { GENERATED_TRACES } from '../../scenarios/generate.ts';
+
 /** Where a recorded trace is from, for whoever publishes results made with it. */
 export interface Attribution {
   readonly what: string;
@@ -14,13 +16,14 @@ const WORLD_CUP = {
     'free to use and redistribute with its notice (HP, © 1997–1999); counts MIT, © 2019 Nima Mahmoudi',
 };
 
+const OWN = GENERATED_TRACES.map(({ name, what }): [string, Attribution] => [
+  name,
+  { what: `synthetic: ${what}`, source: 'scenarios/generate.ts', licence: 'this project’s' },
+]);
+
 /** By the trace’s file name without `.csv`. */
 export const ATTRIBUTIONS: Readonly<Record<string, Attribution>> = {
-  'flash-sale': {
-    what: 'synthetic: an ordinary day, then one with a flash sale',
-    source: 'scenarios/generate.ts',
-    licence: 'this project’s',
-  },
+  ...Object.fromEntries(OWN),
   worldcup98_argentina_england_2d_1m: {
     what: 'requests to the 1998 World Cup site, 2 days by the minute: a flash crowd',
     ...WORLD_CUP,

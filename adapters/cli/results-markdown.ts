@@ -45,7 +45,7 @@ export function resultsMarkdown(
   const nodes = String(peakNodes);
   const how = traces.some(({ factor }) => factor !== null)
     ? `Each trace is scaled so that the 99.9th percentile of its rate needs ${nodes} nodes, except \`flash-sale\`, which is as it is.`
-    : 'The trace is as it is.';
+    : 'Each trace is as it is.';
   const options = [
     ...(folderNamed ? ['--traces FOLDER'] : []),
     ...(peakNodes === 8 ? [] : [`--peak-nodes ${nodes}`]),

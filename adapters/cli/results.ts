@@ -50,9 +50,10 @@ async function results(options: ResultsOptions): Promise<void> {
   const paths = tracesIn(folder).filter((path) => resolve(path) !== own);
 
   const progress = new Progress();
+  const peakNodes = peakNodesFor(folder, options.peakNodes);
   const traces: TraceResult[] = [await resultOf(own, null, progress)];
   for (const path of paths) {
-    traces.push(await resultOf(path, options.peakNodes, progress));
+    traces.push(await resultOf(path, peakNodes, progress));
   }
   progress.clear();
   const text = resultsMarkdown(traces, options.peakNodes, options.traces !== undefined);
@@ -66,6 +67,11 @@ async function results(options: ResultsOptions): Promise<void> {
     process.stdout.write(`${shown} differs from these results; npm run results writes it\n`);
     process.exitCode = EXIT_CHECK_FAILED;
   }
+}
+
+/** What the traces of a folder are scaled to: null for this project's own, which are sized for their cluster. */
+export function peakNodesFor(folder: string, asked: number): number | null {
+  return resolve(folder) === join(projectRoot(), 'scenarios') ? null : asked;
 }
 
 /** The folder’s traces by name, in an order of no locale. */

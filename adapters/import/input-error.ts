@@ -21,9 +21,14 @@ export function place(file: string, line: number | null): string {
   return line === null ? file : `${file}:${String(line)}`;
 }
 
-/** A value as an error message quotes it: short, on one line, control characters escaped. */
+/** A value as an error message quotes it: short, on one line, what a terminal might obey escaped. */
 export function quoted(text: string): string {
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+  const json = JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+  // JSON leaves C1 controls, marks of direction and line separators as they are.
+  return json.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (each) => `\\u${(each.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** What a failed file operation means to the person who named the file. */

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, extname, resolve } from 'node:path';
 import {
   isAlias,
@@ -23,7 +23,10 @@ import {
 } from '../../simulator/scenario.ts';
 import { TraceError, type Trace } from '../../simulator/trace.ts';
 import { fileError, InputError, place, quoted } from './input-error.ts';
-import { readTraceCsv, type TraceCsvOptions } from './trace-csv.ts';
+import { readTraceCsv, REQUESTS_PER_SECOND_MAX, type TraceCsvOptions } from './trace-csv.ts';
+
+/** Steps of one run: 868 days at 15 s. */
+const RUN_STEPS_MAX = 5_000_000;
 
 /** What the command line changes in a scenario. */
 export interface ScenarioOverrides {
@@ -61,11 +64,12 @@ export async function loadScenario(
     );
   }
 
-  const { trace, warnings } = await readTraceCsv(tracePath, options);
   const offsetMinutes = settled.timeZoneOffsetMinutes;
+  const { trace, warnings } = await readTraceCsv(tracePath, offsetMinutes, options);
   warnings.push(...windowWarnings(tracePath, trace, fromMs, toMs, offsetMinutes));
   try {
     const resolved = resolveScenario(settled, trace, { fromMs, toMs });
+    checkRunnable(tracePath, resolved.scenario);
     warnings.push(...resolved.warnings.map((warning) => `${yamlPath ?? path}: ${warning}`));
     return { scenario: resolved.scenario, warnings };
   } catch (error) {
@@ -116,7 +120,45 @@ async function locate(path: string): Promise<Located> {
       return { settings, yamlPath, tracePath: path };
     }
     default:
-      throw new InputError(path, null, 'expected a trace (.csv) or a scenario (.yaml or .yml)');
+      throw new InputError(path, null, await strayProblem(path, extension));
+  }
+}
+
+/** What is wrong with a path that ends in no way that a trace or a scenario does. */
+async function strayProblem(path: string, extension: string): Promise<string> {
+  let found;
+  try {
+    found = await stat(path);
+  } catch (error) {
+    throw fileError(path, error);
+  }
+  const kind = found.isDirectory()
+    ? 'a folder'
+    : `a name ${extension === '' ? 'without an extension' : `in ${quoted(extension)}`}`;
+  return `found ${kind}, expected a trace (.csv) or a scenario (.yaml or .yml)`;
+}
+
+/**
+ * A run holds its lines and journals in memory, by step and cycle: one mistyped year in a trace
+ * would otherwise exhaust it.
+ */
+function checkRunnable(tracePath: string, scenario: Scenario): void {
+  const { trace, worldStepSeconds, timeZoneOffsetMinutes } = scenario;
+  const stepCount = Math.ceil((trace.endAtMs - trace.startAtMs) / (worldStepSeconds * 1000));
+  if (stepCount > RUN_STEPS_MAX) {
+    const [start, end] = [trace.startAtMs, trace.endAtMs].map((atMs) =>
+      formatInstant(atMs, timeZoneOffsetMinutes),
+    );
+    const days = Math.floor((RUN_STEPS_MAX * worldStepSeconds) / 86_400);
+    const found = `found traffic from ${start} to ${end}`;
+    const expected = `expected at most ${String(days)} days of it in a run; choose a part with --from and --to`;
+    throw new InputError(tracePath, null, `${found}, ${expected}`);
+  }
+  const highest = trace.requestsPerSecond.reduce((most, rate) => Math.max(most, rate), 0);
+  if (!(highest <= REQUESTS_PER_SECOND_MAX)) {
+    const found = `found ${String(Math.round(highest))} requests per second once it is scaled`;
+    const expected = `expected at most ${String(REQUESTS_PER_SECOND_MAX)}`;
+    throw new InputError(tracePath, null, `${found}, ${expected}`);
   }
 }
 

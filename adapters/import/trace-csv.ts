@@ -1,10 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { CsvError, parse } from 'csv-parse';
-import { formatInstant, lacksZone, parseInstantMs } from '../../simulator/instants.ts';
+import { CsvError, parse, type Parser } from 'csv-parse';
+import { formatInstant, formatOffset, parseInstantMs } from '../../simulator/instants.ts';
 import { gapRows, makeTrace, type Trace } from '../../simulator/trace.ts';
 import { fileError, InputError, place, quoted } from './input-error.ts';
 
@@ -16,9 +14,12 @@ export interface TraceCsvProgress {
 }
 
 export interface TraceCsvOptions {
-  /** Called every 65,536 rows and at the end. */
+  /** Called at least every 65,536 rows and at the end. */
   readonly onProgress?: (progress: TraceCsvProgress) => void;
 }
+
+/** More requests per second than any service has; what is above is a mistake in the file. */
+export const REQUESTS_PER_SECOND_MAX = 1e9;
 
 const COLUMNS = ['timestamp', 'requests_per_second'] as const;
 const HEADER = `the header ${COLUMNS.join(',')}`;
@@ -31,63 +32,70 @@ const ROW_BYTES_MAX = 4096;
 const UNIX_MS_ABOVE = 1e11;
 /** The last millisecond of the year 9999. */
 const AT_MS_MAX = 253_402_300_799_999;
-const NUL = 0;
+const TAB = 9;
 const NEWLINE = 10;
+const CARRIAGE_RETURN = 13;
 
 /**
  * The trace in a CSV file, read as a stream. Its header is `timestamp,requests_per_second`, in
- * either order; a row is a bucket's start, as ISO-8601 with its zone or as Unix time (milliseconds
- * if above 1e11, else seconds), and its average rate. Rows ascend strictly. A UTF-8 byte-order
- * mark, CRLF, spaces around values and blank lines at the end are accepted. The trace has the
- * file's name without `.csv`.
+ * either order; a row is a bucket's start, as ISO-8601 or as Unix time (milliseconds if above 1e11,
+ * else seconds), and its average rate. A time without its zone is one at `timeZoneOffsetMinutes`.
+ * Rows ascend strictly. A UTF-8 byte-order mark, any line ends, spaces around values and blank
+ * lines at the end are accepted. The trace has the file's name without `.csv`.
  *
- * Anything else is an InputError with file and line. The warnings tell of gaps: rows further apart
- * than 1.5 × their median spacing.
+ * Anything else is an InputError with file and line: the first one in the file. The warnings tell
+ * of gaps, where rows are further apart than 1.5 × their median spacing, and of times without a
+ * zone. scenarios/README.md has the contract as a table.
  */
 export async function readTraceCsv(
   path: string,
+  timeZoneOffsetMinutes: number,
   options: TraceCsvOptions = {},
 ): Promise<{ trace: Trace; warnings: string[] }> {
   const bytesTotal = await sizeOf(path);
   const source = createReadStream(path);
   const parser = parse({
     bom: true,
-    info: true,
+    record_delimiter: ['\r\n', '\n', '\r'],
     relax_column_count: true,
     max_record_size: ROW_BYTES_MAX,
   });
-  // Its failures reach the loop below, since it destroys the parser with the same error.
-  pipeline(source, refuseNul(path), parser).catch(() => undefined);
+  // Nothing is lost: `takeRows` throws it.
+  parser.on('error', () => undefined);
 
-  const rows = new TraceRows(path);
+  const rows = new TraceRows(path, timeZoneOffsetMinutes);
   const report = (): void => {
     options.onProgress?.({ rowsRead: rows.count, bytesRead: source.bytesRead, bytesTotal });
   };
+  let linesRead = 0;
+  let rowsReported = 0;
   try {
-    for await (const { record, info } of parser as AsyncIterable<ParsedLine>) {
-      rows.add(record, info.lines);
-      if (rows.count % ROWS_PER_PROGRESS === 0 && rows.count > 0) {
+    for await (const chunk of source as AsyncIterable<Buffer>) {
+      const { textEnd, lines } = textOf(chunk);
+      linesRead += lines;
+      parser.write(chunk.subarray(0, textEnd));
+      takeRows(path, parser, rows);
+      if (textEnd < chunk.length) {
+        const byte = chunk[textEnd].toString(16).padStart(2, '0');
+        const found = `found binary content (the byte 0x${byte})`;
+        throw new InputError(path, linesRead + 1, `${found}, expected CSV text in UTF-8`);
+      }
+      if (rows.count - rowsReported >= ROWS_PER_PROGRESS) {
+        rowsReported = rows.count;
         report();
       }
     }
   } catch (error) {
-    source.destroy();
-    if (error instanceof InputError) {
-      throw error;
-    }
-    if (error instanceof CsvError) {
-      // One line a row, so that many rows were whole.
-      throw new InputError(path, Number(error['records']) + 1, csvProblem(error));
-    }
     throw error instanceof Error && 'syscall' in error ? fileError(path, error) : error;
+  } finally {
+    source.destroy();
   }
+  await new Promise((resolve) => {
+    parser.end(resolve);
+  });
+  takeRows(path, parser, rows);
   report();
   return rows.finish();
-}
-
-interface ParsedLine {
-  readonly record: string[];
-  readonly info: { readonly lines: number };
 }
 
 /** The file's size in bytes, or null for a pipe. */
@@ -105,48 +113,71 @@ async function sizeOf(path: string): Promise<number | null> {
 }
 
 /**
- * Passes bytes on, up to the first NUL: text has none, but compressed files, spreadsheets and
- * UTF-16 do.
+ * Where the bytes stop being text, and how many line ends are before that. Text has no control
+ * characters but tabs and line ends; compressed files, spreadsheets and UTF-16 soon do.
  */
-function refuseNul(path: string): Transform {
-  let linesBefore = 0;
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      const nulAt = chunk.indexOf(NUL);
-      const end = nulAt === -1 ? chunk.length : nulAt;
-      for (
-        let at = chunk.indexOf(NEWLINE);
-        at !== -1 && at < end;
-        at = chunk.indexOf(NEWLINE, at + 1)
-      ) {
-        linesBefore++;
-      }
-      if (nulAt === -1) {
-        done(null, chunk);
-      } else {
-        const problem = 'found binary content (a NUL byte), expected CSV text in UTF-8';
-        done(new InputError(path, linesBefore + 1, problem));
-      }
-    },
-  });
+function textOf(chunk: Buffer): { textEnd: number; lines: number } {
+  let lines = 0;
+  for (let at = 0; at < chunk.length; at++) {
+    const byte = chunk[at];
+    if (byte >= 32) {
+      continue;
+    }
+    if (byte === NEWLINE) {
+      lines++;
+    } else if (byte !== CARRIAGE_RETURN && byte !== TAB) {
+      return { textEnd: at, lines };
+    }
+  }
+  return { textEnd: chunk.length, lines };
+}
+
+/**
+ * Moves what the parser has read into the rows, then throws what stopped it: rows are judged in the
+ * order of the file, so that the first mistake is the one reported. csv-parse parses within
+ * `write`, so nothing is left for later.
+ */
+function takeRows(path: string, parser: Parser, rows: TraceRows): void {
+  for (;;) {
+    const record = parser.read() as string[] | null;
+    if (record === null) {
+      break;
+    }
+    rows.add(record);
+  }
+  const error = parser.errored;
+  if (error instanceof CsvError) {
+    throw new InputError(path, rows.nextLine, csvProblem(error));
+  }
+  if (error !== null) {
+    throw error;
+  }
 }
 
 /** The rows read so far: two arrays that double as they fill. */
 class TraceRows {
   count = 0;
+  /** The line of the file on which the next record begins. */
+  nextLine = 1;
   readonly #path: string;
+  /** What a time without a zone is read with, like `+06:00`. */
+  readonly #zone: string;
+  #zonelessLine: number | null = null;
   #atMs = new Float64Array(4096);
   #requestsPerSecond = new Float64Array(4096);
   /** Which of a row's two fields is the timestamp; null before the header. */
   #timestampAt: 0 | 1 | null = null;
   #blankLine: number | null = null;
 
-  constructor(path: string) {
+  constructor(path: string, timeZoneOffsetMinutes: number) {
     this.#path = path;
+    this.#zone = formatOffset(timeZoneOffsetMinutes);
   }
 
-  add(record: string[], line: number): void {
+  add(record: string[]): void {
+    const line = this.nextLine++;
     if (record.length === 1 && record[0].trim() === '') {
+      this.#refuseLineBreak(record[0], line);
       this.#blankLine ??= line;
       return;
     }
@@ -180,7 +211,7 @@ class TraceRows {
       this.#atMs.slice(0, this.count),
       this.#requestsPerSecond.slice(0, this.count),
     );
-    return { trace, warnings: gapWarnings(this.#path, trace) };
+    return { trace, warnings: [...this.#zoneWarnings(), ...gapWarnings(this.#path, trace)] };
   }
 
   #append(atMs: number, rate: number): void {
@@ -205,14 +236,7 @@ class TraceRows {
   }
 
   #timestamp(field: string, line: number): number {
-    const text = field.trim();
-    const atMs = timestampMs(text);
-    if (atMs === null) {
-      const expected = lacksZone(text)
-        ? 'expected its zone as well, like +06:00 or Z at the end'
-        : 'expected ISO-8601 with a zone, like 2026-11-27T20:00:00+06:00, or Unix time in seconds or milliseconds';
-      throw this.#error(line, `found the timestamp ${quoted(field)}, ${expected}`);
-    }
+    const atMs = timestampMs(field) ?? this.#unusualTimestamp(field, line);
     const lastAtMs = this.count === 0 ? -Infinity : this.#atMs[this.count - 1];
     if (atMs > lastAtMs) {
       return atMs;
@@ -223,14 +247,52 @@ class TraceRows {
     throw this.#error(line, `found ${kind} ${quoted(field)}, ${expected}`);
   }
 
-  #rate(field: string, line: number): number {
+  /** With spaces around it, or without its zone. */
+  #unusualTimestamp(field: string, line: number): number {
+    this.#refuseLineBreak(field, line);
     const text = field.trim();
-    const rate = /^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN;
-    if (Number.isFinite(rate)) {
+    const atMs = timestampMs(text);
+    if (atMs !== null) {
+      return atMs;
+    }
+    const zonedAtMs = parseInstantMs(text + this.#zone);
+    if (zonedAtMs !== null) {
+      this.#zonelessLine ??= line;
+      return zonedAtMs;
+    }
+    const expected =
+      'expected ISO-8601, like 2026-11-27T20:00:00+06:00, or Unix time in seconds or milliseconds';
+    throw this.#error(line, `found the timestamp ${quoted(field)}, ${expected}`);
+  }
+
+  #rate(field: string, line: number): number {
+    const rate = rateOf(field);
+    if (rate !== null) {
       return rate;
     }
-    const expected = 'expected a number of requests per second, 0 or more';
+    this.#refuseLineBreak(field, line);
+    const trimmedRate = rateOf(field.trim());
+    if (trimmedRate !== null) {
+      return trimmedRate;
+    }
+    const expected = `expected a number of requests per second from 0 to ${String(REQUESTS_PER_SECOND_MAX)}`;
     throw this.#error(line, `found the rate ${quoted(field)}, ${expected}`);
+  }
+
+  /** A quoted one would be a value that trims well, but every line after it would be misnamed. */
+  #refuseLineBreak(field: string, line: number): void {
+    if (/[\r\n]/.test(field)) {
+      const found = `found a line break inside a value (${quoted(field)})`;
+      throw this.#error(line, `${found}, expected a row on one line`);
+    }
+  }
+
+  #zoneWarnings(): string[] {
+    return this.#zonelessLine === null
+      ? []
+      : [
+          `${place(this.#path, this.#zonelessLine)}: found times without a zone from this row on, read as ${this.#zone}, the scenario's timeZoneOffsetMinutes`,
+        ];
   }
 
   #expected(): string {
@@ -242,7 +304,7 @@ class TraceRows {
   }
 }
 
-/** Epoch milliseconds of a timestamp in one of the accepted forms, else null. */
+/** Epoch milliseconds of a timestamp with its zone, or of a Unix time, else null. */
 function timestampMs(text: string): number | null {
   if (!/^\d+(\.\d+)?$/.test(text)) {
     return parseInstantMs(text);
@@ -250,6 +312,12 @@ function timestampMs(text: string): number | null {
   const unix = Number(text);
   const atMs = Math.round(unix > UNIX_MS_ABOVE ? unix : unix * 1000);
   return atMs <= AT_MS_MAX ? atMs : null;
+}
+
+/** The rate that a decimal number gives, or null when it is none or out of range. */
+function rateOf(text: string): number | null {
+  const rate = /^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN;
+  return rate <= REQUESTS_PER_SECOND_MAX ? rate : null;
 }
 
 function csvProblem(error: CsvError): string {

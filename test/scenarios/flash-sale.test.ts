@@ -1,31 +1,12 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadScenario } from '../../adapters/import/load-scenario.ts';
-import { flashSale, traceCsv, writeScenarios } from '../../scenarios/generate.ts';
+import { flashSale } from '../../scenarios/generate.ts';
 import { requestsPerSecondForNodes, type Scenario } from '../../simulator/scenario.ts';
 
 const FOLDER = new URL('../../scenarios/', import.meta.url).pathname;
 const DAY = 24 * 60;
 const SALE = DAY + 20 * 60;
-
-describe('the committed flash-sale.csv', () => {
-  it('is what the generator makes, byte for byte', async () => {
-    expect(await readFile(join(FOLDER, 'flash-sale.csv'), 'utf8')).toBe(traceCsv(flashSale()));
-  });
-
-  it('is what writeScenarios writes', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'scenarios-'));
-    try {
-      const paths = await writeScenarios(join(folder, 'new'));
-      expect(paths).toEqual([join(folder, 'new', 'flash-sale.csv')]);
-      expect(await readFile(paths[0])).toEqual(await readFile(join(FOLDER, 'flash-sale.csv')));
-    } finally {
-      await rm(folder, { recursive: true });
-    }
-  });
-});
 
 describe('flash-sale', () => {
   const rates = flashSale().map((row) => row.requestsPerSecond);

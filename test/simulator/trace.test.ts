@@ -115,6 +115,18 @@ describe('peakRequestsPerSecond', () => {
     expect(peakRequestsPerSecond(ramp(2000))).toBe(1997);
   });
 
+  it('is the lowest rate that is exceeded for at most a thousandth of the time', () => {
+    const anyRates = fc.array(fc.integer({ min: 0, max: 300 }), { minLength: 2, maxLength: 4000 });
+    fc.assert(
+      fc.property(anyRates, (rates) => {
+        const exceeded = (rate: number) => rates.filter((other) => other > rate).length;
+        const allowed = rates.filter((rate) => exceeded(rate) * 1000 <= rates.length);
+        expect(peakRequestsPerSecond(minutes(...rates))).toBe(Math.min(...allowed));
+      }),
+      { numRuns: 30 },
+    );
+  });
+
   it('weighs a row by its time, not by being a row', () => {
     // Two rows of a minute among 1,998 minutes of rows of 1.5: less than a thousandth.
     const spacings = Array.from({ length: 1333 }, (_, at) => (at === 500 || at === 700 ? 1 : 1.5));

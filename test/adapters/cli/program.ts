@@ -14,10 +14,20 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs `node-fleet` with these arguments. With `deaf`, nobody reads what it prints. */
-export function nodeFleet(args: readonly string[], { deaf = false } = {}): Promise<Ended> {
+export interface NodeFleetOptions {
+  /** Nobody reads what it prints. */
+  readonly deaf?: boolean;
+  /** Options for Node itself, like `--max-old-space-size=64`. */
+  readonly nodeOptions?: readonly string[];
+}
+
+/** Runs `node-fleet` with these arguments. */
+export function nodeFleet(
+  args: readonly string[],
+  { deaf = false, nodeOptions = [] }: NodeFleetOptions = {},
+): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [launcher, ...args], { cwd: root });
+    const child = spawn(process.execPath, [...nodeOptions, launcher, ...args], { cwd: root });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));

@@ -97,10 +97,24 @@ describe('which files make a scenario', () => {
     expect(await problemOf('none.csv')).toBe('none.csv: found nothing here, expected a file');
     expect(await problemOf('shop.yaml')).toBe('shop.csv: found nothing here, expected a file');
     expect(await problemOf('notes.txt')).toBe(
-      'notes.txt: expected a trace (.csv) or a scenario (.yaml or .yml)',
+      'notes.txt: found a name in ".txt", expected a trace (.csv) or a scenario (.yaml or .yml)',
     );
+    await write({ README: CSV });
+    expect(await problemOf('README')).toMatch(/^README: found a name without an extension, exp/);
+    await mkdir(join(folder, 'traces'));
+    expect(await problemOf('traces')).toMatch(/^traces: found a folder, expected a trace/);
+    expect(await problemOf('none')).toBe('none: found nothing here, expected a file');
     await mkdir(join(folder, 'folder.yaml'));
     expect(await problemOf('folder.yaml')).toBe('folder.yaml: found a folder, expected a file');
+  });
+
+  it('a time without its zone is one in the scenario’s', async () => {
+    await write({ 'shop.csv': CSV.replaceAll('+06:00', ''), 'shop.yaml': 'version: 1\n' });
+    const { scenario, warnings } = await load('shop.csv');
+    expect(scenario.trace.startAtMs).toBe(NOON_MS);
+    expect(warnings.join()).toMatch(/shop\.csv:2: found times without a zone .* read as \+06:00/);
+    await write({ 'shop.yaml': 'version: 1\ntimeZoneOffsetMinutes: 0\n' });
+    expect((await load('shop.yaml')).scenario.trace.startAtMs).toBe(NOON_MS + 6 * 3_600_000);
   });
 
   it('a trace’s errors and warnings are its own', async () => {
@@ -264,6 +278,33 @@ describe('what the command line changes', () => {
     const [from, to] = ['2026-11-27T12:01:00+06:00', '2026-11-27T06:01:00Z'];
     expect(await problemOf('shop.csv', { from, to })).toBe(
       `shop.csv: found the window from ${from} to ${to}, expected it to end after it begins`,
+    );
+  });
+
+  it('a run of more steps than memory holds is refused, a part of it is not', async () => {
+    // A mistyped year, and the day before the limit of 5 million steps of 15 s.
+    await write({ 'years.csv': `${CSV}2036-11-27T12:00:00+06:00,1\n` });
+    expect(await problemOf('years.csv')).toBe(
+      'years.csv: found traffic from 2026-11-27T12:00:00+06:00 to 2036-11-27T12:01:00+06:00, ' +
+        'expected at most 868 days of it in a run; choose a part with --from and --to',
+    );
+    const { scenario } = await load('years.csv', { to: '2029-04-13T12:00:00+06:00' });
+    expect((scenario.trace.endAtMs - scenario.trace.startAtMs) / 86_400_000).toBe(868);
+    await write({ 'years.yaml': 'version: 1\nworldStepSeconds: 1\n' });
+    expect(await problemOf('years.csv', { to: '2029-04-13T12:00:00+06:00' })).toContain(
+      'expected at most 57 days',
+    );
+  });
+
+  it('traffic that no service has is refused when scaling makes it', async () => {
+    const spike = Array.from(
+      { length: 2000 },
+      (_, at) => `${String(at)},${at === 9 ? '10' : '0.00001'}\n`,
+    );
+    await write({ 'shop.csv': `timestamp,requests_per_second\n${spike.join('')}` });
+    expect((await load('shop.csv', { peakNodes: 8 })).scenario.name).toBe('shop');
+    expect(await problemOf('shop.csv', { peakNodes: 8, trafficFactor: 2 })).toBe(
+      'shop.csv: found 1633333333 requests per second once it is scaled, expected at most 1000000000',
     );
   });
 

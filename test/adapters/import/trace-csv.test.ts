@@ -10,6 +10,8 @@ const HEADER = 'timestamp,requests_per_second\n';
 const NOON = '2026-11-27T12:00:00+06:00';
 const NOON_MS = Date.UTC(2026, 10, 27, 6);
 const AFTER_NOON = '2026-11-27T12:01:00+06:00';
+/** Where times without a zone are taken to be, in minutes. */
+const DHAKA = 360;
 
 let folder: string;
 let file: string;
@@ -21,7 +23,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const read = async (content: string | Uint8Array) => {
   await writeFile(file, content);
-  return readTraceCsv(file);
+  return readTraceCsv(file, DHAKA);
 };
 
 /** The error without the folder in front of its file. */
@@ -54,6 +56,12 @@ describe('readTraceCsv', () => {
 
   it.each([
     ['a byte-order mark', `\uFEFF${HEADER}${NOON},12.5\n${AFTER_NOON},0\n`],
+    ['bare CR', `${HEADER}${NOON},12.5\n${AFTER_NOON},0\n`.replaceAll('\n', '\r')],
+    ['line ends of both kinds', `${HEADER}${NOON},12.5\r\n${AFTER_NOON},0\n`],
+    [
+      'line ends of both kinds, CRLF first',
+      `${HEADER}${NOON},12.5\n`.replace('\n', '\r\n') + `${AFTER_NOON},0\n`,
+    ],
     ['CRLF', `${HEADER}${NOON},12.5\n${AFTER_NOON},0\n`.replaceAll('\n', '\r\n')],
     [
       'both, and no last line end',
@@ -86,16 +94,18 @@ describe('readTraceCsv', () => {
   });
 
   it('says that there is no file', async () => {
-    expect(await problemOf(readTraceCsv(join(folder, 'none.csv')))).toBe(
+    expect(await problemOf(readTraceCsv(join(folder, 'none.csv'), DHAKA))).toBe(
       'none.csv: found nothing here, expected a file',
     );
-    expect(await problemOf(readTraceCsv(folder))).toContain('found a folder, expected a CSV file');
+    expect(await problemOf(readTraceCsv(folder, DHAKA))).toContain(
+      'found a folder, expected a CSV file',
+    );
   });
 
   const good = `${HEADER}${NOON},1\n`;
   const expectedTime =
-    'expected ISO-8601 with a zone, like 2026-11-27T20:00:00+06:00, or Unix time in seconds or milliseconds';
-  const expectedRate = 'expected a number of requests per second, 0 or more';
+    'expected ISO-8601, like 2026-11-27T20:00:00+06:00, or Unix time in seconds or milliseconds';
+  const expectedRate = 'expected a number of requests per second from 0 to 1000000000';
   it.each<[string, string | Uint8Array, string]>([
     [
       'an empty file',
@@ -137,13 +147,13 @@ describe('readTraceCsv', () => {
     [
       'a NUL',
       `${good}${AFTER_NOON},\u0000\n`,
-      'shop.csv:3: found binary content (a NUL byte), expected CSV text in UTF-8',
+      'shop.csv:3: found binary content (the byte 0x00), expected CSV text in UTF-8',
     ],
     ['UTF-16', Buffer.from(`\uFEFF${good}`, 'utf16le'), 'shop.csv:1: found binary content'],
     [
       'a picture',
       Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13),
-      'shop.csv:3: found binary content',
+      'shop.csv:2: found binary content (the byte 0x1a), expected CSV text in UTF-8',
     ],
     [
       'one column',
@@ -168,9 +178,9 @@ describe('readTraceCsv', () => {
       `shop.csv:3: found the timestamp "1795759200000000", ${expectedTime}`,
     ],
     [
-      'no zone',
-      `${good}2026-11-27T12:01:00,1\n`,
-      'shop.csv:3: found the timestamp "2026-11-27T12:01:00", expected its zone as well, like +06:00 or Z at the end',
+      'a zone that is none',
+      `${good}2026-11-27T12:01:00 Dhaka,1\n`,
+      `shop.csv:3: found the timestamp "2026-11-27T12:01:00 Dhaka", ${expectedTime}`,
     ],
     ['no rate', `${good}${AFTER_NOON},\n`, `shop.csv:3: found the rate "", ${expectedRate}`],
     ['NaN', `${good}${AFTER_NOON},NaN\n`, `shop.csv:3: found the rate "NaN", ${expectedRate}`],
@@ -183,6 +193,11 @@ describe('readTraceCsv', () => {
       'an overflow',
       `${good}${AFTER_NOON},1e999\n`,
       `shop.csv:3: found the rate "1e999", ${expectedRate}`,
+    ],
+    [
+      'a rate that no service has',
+      `${good}${AFTER_NOON},1000000001\n`,
+      `shop.csv:3: found the rate "1000000001", ${expectedRate}`,
     ],
     [
       'a negative rate',
@@ -215,6 +230,21 @@ describe('readTraceCsv', () => {
       `${good}${AFTER_NOON},"1\n${`${AFTER_NOON},1\n`.repeat(9999)}`,
       'shop.csv:3: found no end of this row within 4096 bytes',
     ],
+    [
+      'a line break inside a time',
+      `${good}"${AFTER_NOON}\n",1\n`,
+      `shop.csv:3: found a line break inside a value ("${AFTER_NOON}\\n"), expected a row on one line`,
+    ],
+    [
+      'a line break inside a rate',
+      `${good}${AFTER_NOON},"\r\n1"\n`,
+      'shop.csv:3: found a line break inside a value ("\\r\\n1")',
+    ],
+    [
+      'nothing but a line break inside quotes',
+      `${good}"\n"\n`,
+      'shop.csv:3: found a line break inside a value ("\\n")',
+    ],
     ['a quote inside', `${good}${AFTER_NOON},1"0\n`, 'shop.csv:3: found a misplaced quote'],
     [
       'an endless line',
@@ -223,6 +253,39 @@ describe('readTraceCsv', () => {
     ],
   ])('refuses %s', async (_, content, expected) => {
     expect((await problemOf(read(content))).slice(0, expected.length)).toBe(expected);
+  });
+
+  it('names the first mistake of a file, whatever else is wrong with it', async () => {
+    const later = `${AFTER_NOON},1"0\n2026-11-27T12:02:00+06:00,1\n\u0000`;
+    expect(await problemOf(read(`time,rps\n${NOON},1\n${later}`))).toContain(
+      'shop.csv:1: found "time,rps"',
+    );
+    expect(await problemOf(read(`${HEADER}${NOON},x\n${later}`))).toContain(
+      'shop.csv:2: found the rate "x"',
+    );
+    expect(await problemOf(read(`${good}${later}`))).toContain('shop.csv:3: found a misplaced');
+    expect(await problemOf(read(`${good}\u0000\n${later}`))).toContain('shop.csv:3: found binary');
+  });
+
+  it('reads a time without its zone at the offset it is given, and says so once', async () => {
+    const zoneless = `${HEADER}2026-11-27T12:00:00,1\n2026-11-27 12:01,2\n`;
+    const dhaka = await read(zoneless);
+    expect([...dhaka.trace.atMs]).toEqual([NOON_MS, NOON_MS + 60_000]);
+    expect(dhaka.warnings.map((warning) => warning.replace(`${folder}/`, ''))).toEqual([
+      "shop.csv:2: found times without a zone from this row on, read as +06:00, the scenario's timeZoneOffsetMinutes",
+    ]);
+    const newfoundland = await readTraceCsv(file, -210);
+    expect(newfoundland.trace.startAtMs).toBe(Date.UTC(2026, 10, 27, 15, 30));
+    expect(newfoundland.warnings.join()).toContain('read as -03:30');
+    expect((await readTraceCsv(file, 0)).trace.startAtMs).toBe(Date.UTC(2026, 10, 27, 12));
+  });
+
+  it('reads a time that has its zone there, whatever its neighbours have', async () => {
+    const { trace, warnings } = await read(
+      `${HEADER}2026-11-27T05:59:00Z,1\n2026-11-27T12:00:00,2\n${AFTER_NOON},3\n`,
+    );
+    expect([...trace.atMs]).toEqual([NOON_MS - 60_000, NOON_MS, NOON_MS + 60_000]);
+    expect(warnings.join()).toContain('shop.csv:3: found times without a zone');
   });
 
   it('counts lines to the end of a long file', async () => {
@@ -238,6 +301,9 @@ describe('readTraceCsv', () => {
   it('keeps an error on one line, whatever was found', async () => {
     const message = await problemOf(read(`${good}"a\nb\u001b[31m${'x'.repeat(500)}",1\n`));
     expect(message).not.toMatch(/\p{Cc}/u);
+    // C1 controls steer terminals too, and marks of direction reverse what follows them.
+    const sly = await problemOf(read(`${good}\u009b31m\u202e\u2028,1\n`));
+    expect(sly).toContain('found the timestamp "\\u009b31m\\u202e\\u2028"');
     expect(message.length).toBeLessThan(300);
   });
 
@@ -260,8 +326,14 @@ describe('readTraceCsv', () => {
       HEADER + Array.from({ length: rowCount }, (_, at) => `${String(at)},1\n`).join('');
     await writeFile(file, content);
     const seen: TraceCsvProgress[] = [];
-    const { trace } = await readTraceCsv(file, { onProgress: (progress) => seen.push(progress) });
-    expect(seen.map(({ rowsRead }) => rowsRead)).toEqual([65_536, 131_072, rowCount]);
+    const { trace } = await readTraceCsv(file, DHAKA, {
+      onProgress: (progress) => seen.push(progress),
+    });
+    const rowsRead = seen.map((progress) => progress.rowsRead);
+    expect(rowsRead).toHaveLength(3);
+    expect(rowsRead[0]).toBeGreaterThanOrEqual(65_536);
+    expect(rowsRead[1]).toBeGreaterThanOrEqual(rowsRead[0] + 65_536);
+    expect(rowsRead[2]).toBe(rowCount);
     expect(seen.at(-1)).toMatchObject({ bytesRead: content.length, bytesTotal: content.length });
     expect(trace.atMs).toHaveLength(rowCount);
     expect(trace.atMs[rowCount - 1]).toBe((rowCount - 1) * 1000);
@@ -274,7 +346,9 @@ describe('readTraceCsv', () => {
     const pipe = join(folder, 'pipe.csv');
     execFileSync('mkfifo', [pipe]);
     const seen: TraceCsvProgress[] = [];
-    const reading = readTraceCsv(pipe, { onProgress: (progress) => seen.push(progress) });
+    const reading = readTraceCsv(pipe, DHAKA, {
+      onProgress: (progress) => seen.push(progress),
+    });
     await writeFile(pipe, `${HEADER}${NOON},1\n${AFTER_NOON},2\n`);
     expect((await reading).trace.requestsPerSecond).toEqual(Float64Array.of(1, 2));
     expect(seen.at(-1)?.bytesTotal).toBeNull();
