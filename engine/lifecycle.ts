@@ -102,7 +102,7 @@ export function reconcile(
   const alarms: Alarm[] = [];
   let seen = withoutTwins(listed, before);
   let joined = join(seen, before);
-  const doubted = nodesDoubted(seen.instances, joined, before);
+  const doubted = seen.nodes !== null && nodesDoubted(seen.instances, joined, before);
   if (doubted) {
     seen = { ...seen, nodes: null, pods: null };
     joined = join(seen, before);

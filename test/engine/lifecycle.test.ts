@@ -195,6 +195,10 @@ describe('where a worker is in its life', () => {
   test('with nodes that cannot be listed, one that was Ready is unknown, and one that was not boots', () => {
     const result = meet({ nodes: null, pods: null }, { joined: [A, B] });
     expect(phases(result)).toEqual({ [A]: 'unknown', [B]: 'unknown', [C]: 'booting' });
+    // What pods say is believed all the same: only nodes are missing.
+    const podsKnown = meet({ nodes: null });
+    expect(podsKnown.view.podsKnown).toBe(true);
+    expect(alarms(podsKnown)).toEqual([]);
   });
 
   test('a Ready node’s worker is Ready since its node is; any other since never', () => {

@@ -124,4 +124,22 @@ describe('found once, and kept', () => {
     };
     runCase(each, INVARIANTS);
   });
+
+  test('nodes that cannot be listed do not make the pod list doubtful: a drain is undone for pods that wait (2)', () => {
+    const each: Case = {
+      ...QUIET,
+      tenths: [17, 12, 22, 0, 0, 0, 0, 0],
+      maxUnavailablePercent: 1,
+      cycleSeconds: 60,
+      policy: 'node-fleet',
+      faults: [
+        { effect: 'listNodes', mode: 'fail', percent: 9 },
+        { effect: 'listInstances', mode: 'fail', percent: 1 },
+        { effect: 'releaseLock', mode: 'fail', percent: 24 },
+        { effect: 'readInbox', mode: 'fail', percent: 1 },
+      ],
+      hands: [{ cycle: 0, does: 'uncordon', to: 0 }],
+    };
+    runCase(each, INVARIANTS);
+  });
 });
