@@ -797,9 +797,10 @@ const inTime: Invariant = {
           fail(`${effect.kind} begins ${lateMs} ms after the deadline`);
         }
       },
-      cycleEnds: (nowMs, killed) => {
+      // Killed or not: the deadline would have killed it, and what it was about to write is not written.
+      cycleEnds: (nowMs) => {
         const { deadlineMs, frozen } = facts.cycle!;
-        if (!killed && !frozen && nowMs > deadlineMs) {
+        if (!frozen && nowMs > deadlineMs) {
           fail(`it ended ${nowMs - deadlineMs} ms after the deadline`);
         }
       },

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { INVARIANTS } from '../../simulator/index.ts';
-import { anyCase, QUIET, runCase, runs, type Case } from './arbitraries.ts';
+import { anyCase, EFFECTS, QUIET, runCase, runs, type Case } from './arbitraries.ts';
 
 describe('under every fault and load', () => {
   // One property a rule, so that the rule that broke is the title that fails.
@@ -25,6 +25,20 @@ describe('under every fault and load', () => {
       runs(60),
     );
   });
+
+  test.each(['hang', 'lost-answer', 'slow'] as const)(
+    '%s, whatever effect it is: a cycle ends in time all the same (12)',
+    (mode) => {
+      const inTime = INVARIANTS.filter(({ number }) => number === 12);
+      const tenths = [10, 30, 50, 20, 5, 0];
+      for (const percent of [30, 60, 90]) {
+        const faults = EFFECTS.map((effect) => ({ effect, mode, percent }));
+        for (let seed = 0; seed < 4; seed++) {
+          runCase({ ...QUIET, seed, tenths, policy: 'node-fleet', faults }, inTime);
+        }
+      }
+    },
+  );
 
   test('every invariant of the design has its watcher', () => {
     const numbers = INVARIANTS.map((invariant) => invariant.number).sort((a, b) => a - b);
