@@ -1,5 +1,6 @@
 import { configurePolicy, type ConfiguredPolicy } from '../engine/index.ts';
 import { ElasticityMeter, type ElasticityMetrics } from './elasticity.ts';
+import { clairvoyant, regretPercent, type Clairvoyant } from './optimum.ts';
 import { priceBook } from './prices.ts';
 import { run, type Run } from './run.ts';
 import type { Scenario } from './scenario.ts';
@@ -8,7 +9,9 @@ import {
   perMonth,
   savingsAgainstStatic,
   waitingCostBdt,
+  WAITING_PRICE,
   type Savings,
+  type WaitingPrice,
 } from './score.ts';
 import { runUnconstrained, type Demand } from './unconstrained.ts';
 
@@ -16,6 +19,8 @@ export interface CompareOptions {
   readonly scenario: Scenario;
   readonly seed: number;
   readonly policies: readonly ConfiguredPolicy[];
+  /** What a missing pod-minute is worth; `WAITING_PRICE` if left out. */
+  readonly waitingPrice?: WaitingPrice;
   /** Called before each run, references included. */
   readonly onRun?: (next: { policy: string; index: number; count: number }) => void;
 }
@@ -30,6 +35,8 @@ export interface PolicyRun {
   readonly waitingCostBdt: number;
   /** Cost and waiting together. */
   readonly totalBdt: number;
+  /** What it cost above the least that it could have with as much shortage, in % of that; null where no nodes would do. */
+  readonly regretPercent: number | null;
   /** With the speedup over the baseline. */
   readonly elasticity: ElasticityMetrics;
 }
@@ -38,6 +45,9 @@ export interface Comparison {
   readonly demand: Demand;
   /** One a policy, in the order asked for. */
   readonly runs: readonly PolicyRun[];
+  readonly waitingPrice: WaitingPrice;
+  /** What could have been, had anyone known. */
+  readonly clairvoyant: Clairvoyant;
   /** `static` with 5 nodes: what the client has today. */
   readonly baseline: Run;
   /** `static` with the most nodes that any of the policies may have, or one for every pod if that is less. */
@@ -50,7 +60,7 @@ export interface Comparison {
  * @throws RangeError when the scenario names a price book that does not exist
  */
 export function comparePolicies(options: CompareOptions): Comparison {
-  const { scenario, seed, policies, onRun } = options;
+  const { scenario, seed, policies, waitingPrice = WAITING_PRICE, onRun } = options;
   const book = priceBook(scenario.prices);
   if (book === undefined) {
     throw new RangeError(`there is no price book "${scenario.prices}"`);
@@ -78,10 +88,11 @@ export function comparePolicies(options: CompareOptions): Comparison {
   const baseline = runOf(baselinePolicy);
   const largest = runOf(largestPolicy);
   const unavoidable = largest.measures.shortagePodMinutes;
-  const runs = policies.map((configured): PolicyRun => {
-    const ran = runOf(configured);
+  const asked = policies.map(runOf);
+  const optimum = clairvoyant(scenario, demand, book, waitingPrice, asked);
+  const runs = asked.map((ran): PolicyRun => {
     const { measures } = ran;
-    const waiting = waitingCostBdt(measures);
+    const waiting = waitingCostBdt(measures, waitingPrice);
     return {
       run: ran,
       savings: savingsAgainstStatic(measures, book),
@@ -89,10 +100,11 @@ export function comparePolicies(options: CompareOptions): Comparison {
       avoidableShortagePodMinutes: Math.max(0, measures.shortagePodMinutes - unavoidable),
       waitingCostBdt: waiting,
       totalBdt: measures.costBdt + waiting,
+      regretPercent: regretPercent(optimum, measures.costBdt, measures.shortagePodMinutes),
       elasticity: elasticityAgainst(baseline, ran, demand),
     };
   });
-  return { demand, runs, baseline, largest };
+  return { demand, runs, waitingPrice, clairvoyant: optimum, baseline, largest };
 }
 
 /** One for each pod, in every zone: no pod ever waits there, so that a larger reference would only take longer. */

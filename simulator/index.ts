@@ -5,6 +5,7 @@ export * from './elasticity.ts';
 export * from './faults.ts';
 export * from './instants.ts';
 export * from './interpret.ts';
+export * from './optimum.ts';
 export * from './prices.ts';
 export { stream, type RandomStream } from './random.ts';
 export * from './run.ts';

@@ -19,6 +19,16 @@ export interface WaitingPrice {
 /** A 2-hour crash in a sale cost the client ৳8,00,000; with 70 pods at full size that is ৳95 a pod-minute. */
 export const WAITING_PRICE: WaitingPrice = { saleBdtPerPodMinute: 100, otherBdtPerPodMinute: 20 };
 
+/** Whether an instant is in a sale of the calendar: from its start up to, but not at, its end. */
+export function isInSale({ calendar }: Scenario, atMs: number): boolean {
+  for (let i = 0; i < calendar.length; i++) {
+    if (atMs >= calendar[i]!.startAtMs && atMs < calendar[i]!.endAtMs) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /** Lines of a run over time, one value a step. */
 export interface Series {
   readonly readyNodes: Int32Array;
@@ -66,8 +76,6 @@ export class Meter {
   readonly #scenario: Scenario;
   readonly #demand: Demand;
   readonly #elasticity: ElasticityMeter;
-  readonly #saleStarts: readonly number[];
-  readonly #saleEnds: readonly number[];
   #pendingSteps = 0;
   #shortageSteps = 0;
   #saleShortageSteps = 0;
@@ -86,8 +94,6 @@ export class Meter {
     this.#scenario = scenario;
     this.#demand = demand;
     this.#elasticity = new ElasticityMeter(demand.stepMs);
-    this.#saleStarts = scenario.calendar.map((sale) => sale.startAtMs);
-    this.#saleEnds = scenario.calendar.map((sale) => sale.endAtMs);
     this.series = {
       readyNodes: new Int32Array(demand.stepCount),
       billedNodes: new Int32Array(demand.stepCount),
@@ -109,7 +115,7 @@ export class Meter {
     const short = this.#demand.running[k]! - running;
     if (short > 0) {
       this.#shortageSteps += short;
-      if (this.#isSale(world.nowMs)) {
+      if (isInSale(this.#scenario, world.nowMs)) {
         this.#saleShortageSteps += short;
       }
     }
@@ -124,15 +130,6 @@ export class Meter {
     }
     this.#minuteArrived += world.arrivedRequests;
     this.#minuteBad += world.lostRequests + world.lateRequests;
-  }
-
-  #isSale(nowMs: number): boolean {
-    for (let i = 0; i < this.#saleStarts.length; i++) {
-      if (nowMs >= this.#saleStarts[i]! && nowMs < this.#saleEnds[i]!) {
-        return true;
-      }
-    }
-    return false;
   }
 
   #closeMinute(): void {
@@ -271,11 +268,64 @@ export function perMonth(bdt: number, durationMs: number): number {
   return (bdt * HOURS_PER_MONTH * 3_600_000) / durationMs;
 }
 
-/** What the waiting of a run is worth. */
-export function waitingCostBdt(measures: Measures, price: WaitingPrice = WAITING_PRICE): number {
+/** What the waiting of a run, or of the optimum, is worth. */
+export function waitingCostBdt(
+  measures: Pick<Measures, 'shortagePodMinutes' | 'shortageInSalesPodMinutes'>,
+  price: WaitingPrice = WAITING_PRICE,
+): number {
   const inSales = measures.shortageInSalesPodMinutes;
   return (
     inSales * price.saleBdtPerPodMinute +
     (measures.shortagePodMinutes - inSales) * price.otherBdtPerPodMinute
   );
+}
+
+/** What a run cost and left missing, without a price between them. */
+type CostAndShortage = Pick<Measures, 'costBdt' | 'shortagePodMinutes'>;
+
+/**
+ * The price of a missing pod-minute, the same in sales and otherwise, at which two runs come to the same total; above it the
+ * dearer one is the better one. Null: it leaves no fewer pods missing, or costs no more, so that no price decides.
+ */
+export function breakEvenBdtPerPodMinute(
+  dearer: CostAndShortage,
+  cheaper: CostAndShortage,
+): number | null {
+  const dearerByBdt = dearer.costBdt - cheaper.costBdt;
+  const savedPodMinutes = cheaper.shortagePodMinutes - dearer.shortagePodMinutes;
+  return dearerByBdt > 0 && savedPodMinutes > 0 ? dearerByBdt / savedPodMinutes : null;
+}
+
+/** Which run has the lowest total, from which price of a missing pod-minute on. */
+export interface BestFrom {
+  /** Its place among the runs. */
+  readonly index: number;
+  readonly fromBdtPerPodMinute: number;
+}
+
+/** The best run at every price of a missing pod-minute, by rising price from 0; of equal runs the first. */
+export function bestByWaitingPrice(runs: readonly CostAndShortage[]): readonly BestFrom[] {
+  const byCost = [...runs.keys()].sort(
+    (a, b) =>
+      runs[a]!.costBdt - runs[b]!.costBdt ||
+      runs[a]!.shortagePodMinutes - runs[b]!.shortagePodMinutes ||
+      a - b,
+  );
+  const best: BestFrom[] = [];
+  for (const index of byCost) {
+    let price: number | null = 0;
+    while (best.length > 0) {
+      const last = best[best.length - 1]!;
+      price = breakEvenBdtPerPodMinute(runs[index]!, runs[last.index]!);
+      if (price === null || price > last.fromBdtPerPodMinute) {
+        break;
+      }
+      // Before the last one would lead, this one does.
+      best.pop();
+    }
+    if (price !== null) {
+      best.push({ index, fromBdtPerPodMinute: price });
+    }
+  }
+  return best;
 }

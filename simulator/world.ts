@@ -2,7 +2,7 @@ import type { Instance, KubeNode, Market, NodePods, Pods, PodShape } from '../en
 import type { HorizontalPodAutoscaler } from './hpa.ts';
 import { Prometheus } from './prometheus.ts';
 import { quantile, stream, type QuantilePoint, type RandomStream } from './random.ts';
-import type { Scenario } from './scenario.ts';
+import type { Scenario, StartupSettings } from './scenario.ts';
 import { grown, Scheduler } from './scheduler.ts';
 import { HPA_SYNC_MS, podShapes, webAutoscaler, type Demand } from './unconstrained.ts';
 
@@ -51,6 +51,24 @@ const SHUTDOWN_MS = 45_000;
 const TERMINATED_LISTED_MS = 3_600_000;
 /** How long pods of `workload.others` take to end. */
 const OTHERS_GRACE_MS = 30_000;
+
+/** From launch to Ready, for one draw of each spread. */
+function startupMs(
+  { medianSeconds, p95Seconds }: StartupSettings,
+  spread: number,
+  batch: number,
+): number {
+  const seconds =
+    spread < 0
+      ? medianSeconds * (1 + spread)
+      : medianSeconds + spread * (p95Seconds - medianSeconds);
+  return Math.round(seconds * batch * 1000);
+}
+
+/** The least that any node takes from launch to Ready, ms: both spreads at their luckiest. */
+export function leastStartupMs(startup: StartupSettings): number {
+  return startupMs(startup, quantile(STARTUP_SPREAD, 0), quantile(BATCH_SPREAD, 0));
+}
 
 interface Workload {
   readonly shape: PodShape;
@@ -794,15 +812,11 @@ export class World {
     batch: number,
     nowMs: number,
   ): string {
-    const { medianSeconds, p95Seconds, neverJoinsPercent } = this.scenario.startup;
+    const { startup } = this.scenario;
     const spread = quantile(STARTUP_SPREAD, this.#boot.nextUnit());
-    const joins = this.#boot.nextUnit() * 100 >= neverJoinsPercent;
+    const joins = this.#boot.nextUnit() * 100 >= startup.neverJoinsPercent;
     const lagMs = this.#boot.nextInt(DESCRIBE_LAG_MAX_MS);
-    const seconds =
-      spread < 0
-        ? medianSeconds * (1 + spread)
-        : medianSeconds + spread * (p95Seconds - medianSeconds);
-    const totalMs = Math.round(seconds * batch * 1000);
+    const totalMs = startupMs(startup, spread, batch);
     const slot = this.#newSlot(zoneIndex, market, token, epoch, nowMs);
     this.#visibleAtMs[slot] = nowMs + lagMs;
     this.launches++;

@@ -1,4 +1,11 @@
-import type { Comparison, PolicyRun, Scenario } from '../../simulator/index.ts';
+import {
+  bestByWaitingPrice,
+  breakEvenBdtPerPodMinute,
+  type Clairvoyant,
+  type Comparison,
+  type PolicyRun,
+  type Scenario,
+} from '../../simulator/index.ts';
 import { journalDigest } from './journal-file.ts';
 import { ENGINE_DIGEST } from './project.ts';
 
@@ -6,7 +13,7 @@ import { ENGINE_DIGEST } from './project.ts';
 export function simulateJson(
   scenario: Scenario,
   seed: number,
-  { runs }: Comparison,
+  { runs, waitingPrice, clairvoyant }: Comparison,
   warnings: readonly string[],
 ): object {
   return {
@@ -15,10 +22,56 @@ export function simulateJson(
     seed,
     durationSeconds: runs[0].run.measures.durationMs / 1000,
     engineDigest: ENGINE_DIGEST,
+    priceBook: scenario.prices,
+    waitingPriceBdtPerPodMinute: {
+      sale: waitingPrice.saleBdtPerPodMinute,
+      other: waitingPrice.otherBdtPerPodMinute,
+    },
     runs: runs.map(runJson),
-    clairvoyant: null,
+    clairvoyant: clairvoyantJson(clairvoyant),
+    breakEvens: breakEvensJson(runs),
+    bestByWaitingPrice: bestByWaitingPrice(runs.map(({ run }) => run.measures)).map(
+      ({ index, fromBdtPerPodMinute }) => ({
+        policy: runs[index].run.configured.policy.name,
+        fromBdtPerPodMinute: rounded(fromBdtPerPodMinute, 4),
+      }),
+    ),
     warnings,
   };
+}
+
+function clairvoyantJson(clairvoyant: Clairvoyant): object {
+  const costBdt = rounded(clairvoyant.costBdt, 2);
+  const waitingCostBdt = rounded(clairvoyant.waitingCostBdt, 2);
+  return {
+    costBdt,
+    shortagePodMinutes: rounded(clairvoyant.shortagePodMinutes, 2),
+    waitingCostBdt,
+    totalBdt: rounded(costBdt + waitingCostBdt, 2),
+    frontier: clairvoyant.frontier.map((point) => ({
+      costBdt: rounded(point.costBdt, 2),
+      shortagePodMinutes: rounded(point.shortagePodMinutes, 2),
+      waitingPriceBdtPerPodMinute: rounded(point.waitingPriceBdtPerPodMinute, 4),
+    })),
+  };
+}
+
+/** Of each pair in which the dearer run leaves fewer pods missing: from which price on `policy` is better than `over`. */
+function breakEvensJson(runs: readonly PolicyRun[]): object[] {
+  return runs.flatMap(({ run: dearer }) =>
+    runs.flatMap(({ run: cheaper }) => {
+      const price = breakEvenBdtPerPodMinute(dearer.measures, cheaper.measures);
+      return price === null
+        ? []
+        : [
+            {
+              policy: dearer.configured.policy.name,
+              over: cheaper.configured.policy.name,
+              fromBdtPerPodMinute: rounded(price, 4),
+            },
+          ];
+    }),
+  );
 }
 
 function runJson(compared: PolicyRun): object {
@@ -73,7 +126,7 @@ function runJson(compared: PolicyRun): object {
         value === null ? null : rounded(value, 4),
       ]),
     ),
-    regretPercent: null,
+    regretPercent: compared.regretPercent === null ? null : rounded(compared.regretPercent, 2),
   };
 }
 

@@ -1,9 +1,10 @@
 import {
-  WAITING_PRICE,
+  bestByWaitingPrice,
   type Comparison,
   type Demand,
   type PolicyRun,
   type Scenario,
+  type WaitingPrice,
 } from '../../simulator/index.ts';
 import { IDLE, nodesChart, SHORT, USED } from './chart.ts';
 import { journalDigest } from './journal-file.ts';
@@ -30,15 +31,16 @@ const SALE_CHART_RATIO = 2;
 
 /** What `simulate` prints for people: at most 80 columns, the same bytes for the same input. */
 export function simulateText(scenario: Scenario, seed: number, comparison: Comparison): string {
-  const { demand, runs, largest } = comparison;
+  const { demand, runs, waitingPrice, largest } = comparison;
   const charted = runs.find(({ run }) => run.configured.policy.scales) ?? runs[0];
   const lines = [
     ...heading(scenario, seed, demand, runs[0]),
     '',
-    ...table(runs),
+    ...table(comparison),
     '',
-    ...legend(largest.configured.settings.nodeCountMax),
+    ...legend(largest.configured.settings.nodeCountMax, waitingPrice),
     '',
+    ...bestTotals(runs),
     ...chart(scenario, demand, charted),
     '',
     'Saving in % of 5 static nodes, cost of 720 h, and SHA-256 of the journal:',
@@ -65,56 +67,124 @@ function heading(scenario: Scenario, seed: number, demand: Demand, { run }: Poli
   return [shortened(scenario.name, WIDTH), ...wrapped(facts.join(', '), WIDTH)];
 }
 
-function table(runs: readonly PolicyRun[]): string[] {
+function table({ runs, clairvoyant, baseline }: Comparison): string[] {
   const column = (
     header: readonly string[],
     value: (compared: PolicyRun) => string,
+    optimal: string,
     { group = false, dropped = 0 } = {},
-  ): Column => ({ header, values: runs.map(value), align: 'right', group, dropped });
+  ): Column => ({ header, values: [...runs.map(value), optimal], align: 'right', group, dropped });
   const names = runs.map(({ run }) => shortened(run.configured.policy.name, 24));
+  const saved = 100 * (1 - clairvoyant.costBdt / baseline.measures.costBdt);
+  // Of the rounded parts, so that the row adds up.
+  const total = (costBdt: number, waitingCostBdt: number): string =>
+    formatLakh(Math.round(costBdt) + Math.round(waitingCostBdt));
   return textTable(
     [
-      { header: ['policy'], values: names, align: 'left', group: false, dropped: 0 },
-      column(['cost', '৳'], ({ run }) => formatLakh(run.measures.costBdt)),
-      column(['saved', '%'], ({ savings }) => signed(savings.percent)),
-      column(['pending', 'pod-min'], ({ run }) => formatMinutes(run.measures.pendingPodMinutes), {
-        group: true,
-        dropped: 2,
-      }),
-      column(['short', 'pod-min'], ({ run }) => formatMinutes(run.measures.shortagePodMinutes)),
-      column(['avoid-', 'able'], (compared) => formatMinutes(compared.avoidableShortagePodMinutes)),
+      {
+        header: ['policy'],
+        values: [...names, 'clairvoyant'],
+        align: 'left',
+        group: false,
+        dropped: 0,
+      },
+      column(
+        ['cost', '৳'],
+        ({ run }) => formatLakh(run.measures.costBdt),
+        formatLakh(clairvoyant.costBdt),
+      ),
+      column(['saved', '%'], ({ savings }) => signed(savings.percent), signed(saved)),
+      column(
+        ['pending', 'pod-min'],
+        ({ run }) => formatMinutes(run.measures.pendingPodMinutes),
+        NONE,
+        { group: true, dropped: 2 },
+      ),
+      column(
+        ['short', 'pod-min'],
+        ({ run }) => formatMinutes(run.measures.shortagePodMinutes),
+        formatMinutes(clairvoyant.shortagePodMinutes),
+      ),
+      column(
+        ['avoid-', 'able'],
+        (compared) => formatMinutes(compared.avoidableShortagePodMinutes),
+        NONE,
+      ),
       column(
         ['wait', 'p95'],
         ({ run }) =>
           formatTimeToCapacity(run.measures.timeToCapacitySeconds)
             .replace(' min', 'm')
             .replace(' s', 's'),
+        NONE,
         { group: true },
       ),
-      column(['lost', '%'], ({ run }) =>
-        formatShare(run.measures.requestsLost, run.measures.requestsArrived),
+      column(
+        ['lost', '%'],
+        ({ run }) => formatShare(run.measures.requestsLost, run.measures.requestsArrived),
+        NONE,
       ),
-      column(['waiting', '৳'], (compared) => formatLakh(compared.waitingCostBdt), {
-        group: true,
-        dropped: 1,
-      }),
-      // Of the rounded parts, so that the row adds up.
-      column(['total', '৳'], ({ run, waitingCostBdt }) =>
-        formatLakh(Math.round(run.measures.costBdt) + Math.round(waitingCostBdt)),
+      // The total less the cost: the first to go.
+      column(
+        ['waiting', '৳'],
+        (compared) => formatLakh(compared.waitingCostBdt),
+        formatLakh(clairvoyant.waitingCostBdt),
+        { group: true, dropped: 3 },
+      ),
+      column(
+        ['total', '৳'],
+        ({ run, waitingCostBdt }) => total(run.measures.costBdt, waitingCostBdt),
+        total(clairvoyant.costBdt, clairvoyant.waitingCostBdt),
+      ),
+      column(
+        ['regret', '%'],
+        ({ regretPercent }) => (regretPercent === null ? NONE : formatLakh(regretPercent)),
+        NONE,
+        { dropped: 1 },
       ),
     ],
     WIDTH,
   );
 }
 
-function legend(nodesMax: number): string[] {
-  const { saleBdtPerPodMinute, otherBdtPerPodMinute } = WAITING_PRICE;
+/** Where there is nothing to tell. */
+const NONE = '–';
+
+function legend(nodesMax: number, waitingPrice: WaitingPrice): string[] {
+  const { saleBdtPerPodMinute, otherBdtPerPodMinute } = waitingPrice;
   const text =
     `cost: of this run. saved: against 5 static nodes. pending: pods the scheduler found no room for. short: pods missing against a ` +
     `cluster with room for all; avoidable: of it, more than ${formatLakh(nodesMax)} static nodes would miss. wait: ` +
-    `until a pending pod runs (>: some never did). waiting: short at ${formatBdt(otherBdtPerPodMinute)} a pod-minute, ` +
-    `${formatBdt(saleBdtPerPodMinute)} in sales. total: cost + waiting.`;
+    `until a pending pod runs (>: some never did). total: cost and waiting, which is short at ` +
+    `${formatPrice(otherBdtPerPodMinute)} a pod-minute, ${formatPrice(saleBdtPerPodMinute)} in sales. clairvoyant: the ` +
+    `least total with all demand known beforehand, every node at the lowest price: a bound for any policy. regret: cost above ` +
+    `the least that buys as little shortage.`;
   return wrapped(text, WIDTH);
+}
+
+/** Which policy has the lowest total, whatever a missing pod-minute is worth. */
+function bestTotals(runs: readonly PolicyRun[]): string[] {
+  if (runs.length === 1) {
+    return [];
+  }
+  const best = bestByWaitingPrice(runs.map(({ run }) => run.measures));
+  const parts = best.map(({ index }, at) => {
+    const name = shortened(runs[index].run.configured.policy.name, 24);
+    if (at === best.length - 1) {
+      return best.length === 1 ? `${name} at any price` : `then ${name}`;
+    }
+    return `${name} up to ${formatPrice(best[at + 1].fromBdtPerPodMinute)}`;
+  });
+  const text = `Lowest total, by the price of a missing pod-minute: ${parts.join(', ')}.`;
+  return [...wrapped(text, WIDTH), ''];
+}
+
+/** A price of a pod-minute: with as many digits as tell it from another. */
+function formatPrice(bdt: number): string {
+  if (Number.isInteger(bdt) || bdt >= 99.5) {
+    return formatBdt(bdt);
+  }
+  return formatBdt(bdt, bdt < 0.0995 ? 4 : 2);
 }
 
 function chart(scenario: Scenario, demand: Demand, { run }: PolicyRun): string[] {

@@ -1,10 +1,18 @@
 import type { Command } from 'commander';
-import { comparePolicies, formatInstant } from '../../simulator/index.ts';
+import {
+  comparePolicies,
+  formatInstant,
+  PRICE_BOOKS,
+  priceBook,
+  WAITING_PRICE,
+  type WaitingPrice,
+} from '../../simulator/index.ts';
 import { InputError, quoted } from '../import/input-error.ts';
 import { loadScenario, type ScenarioOverrides } from '../import/load-scenario.ts';
 import { collect, newCommand } from './command.ts';
 import { checkJournalPath, journalPath, writeJournalFile } from './journal-file.ts';
 import { listPoliciesJson, listPoliciesText } from './list-policies.ts';
+import { formatLakh } from './money.ts';
 import { choosePolicies } from './policy-settings.ts';
 import { Progress } from './progress.ts';
 import { simulateJson } from './simulate-json.ts';
@@ -19,11 +27,16 @@ interface SimulateOptions {
   readonly peakNodes?: number;
   readonly from?: string;
   readonly to?: string;
+  readonly priceBook?: string;
+  readonly waitingPrice?: WaitingPrice;
   readonly journal?: string;
   readonly force?: true;
   readonly json?: true;
   readonly listPolicies?: true;
 }
+
+const WAITING_PRICE_MAX = 1_000_000;
+const DEFAULT_WAITING_PRICE = `sale=${String(WAITING_PRICE.saleBdtPerPodMinute)},other=${String(WAITING_PRICE.otherBdtPerPodMinute)}`;
 
 export function simulateCommand(): Command {
   return newCommand('simulate')
@@ -55,6 +68,12 @@ export function simulateCommand(): Command {
       instantOption('--from'),
     )
     .option('--to <instant>', 'end there', instantOption('--to'))
+    .option('--price-book <name>', "bill by this price book, not the scenario's", priceBookOption)
+    .option(
+      '--waiting-price <bdt>',
+      `what a missing pod-minute is worth: a number, or sale=NUMBER,other=NUMBER (default: ${DEFAULT_WAITING_PRICE})`,
+      waitingPriceOption,
+    )
     .option(
       '--journal <file>',
       "write the journal; with several policies each name goes before the file's extension",
@@ -96,11 +115,12 @@ async function simulated(
   progress: Progress,
 ): Promise<string> {
   const { seed } = options;
-  const { scenario, warnings } = await loadScenario(path, overridesOf(options), {
+  const { scenario: loaded, warnings } = await loadScenario(path, overridesOf(options), {
     onProgress: ({ rowsRead }) => {
       progress.show(`${path}: ${formatCount(rowsRead)} rows read`);
     },
   });
+  const scenario = { ...loaded, prices: options.priceBook ?? loaded.prices };
   const choice = {
     names: options.policy ?? [],
     files: options.policyFile ?? [],
@@ -125,6 +145,7 @@ async function simulated(
     scenario,
     seed,
     policies,
+    waitingPrice: options.waitingPrice ?? WAITING_PRICE,
     onRun: ({ policy, index, count }) => {
       progress.show(`run ${String(index + 1)} of ${String(count)}: ${policy}`);
     },
@@ -168,6 +189,35 @@ export function nodesOption(text: string): number {
     throw new InputError('--peak-nodes', null, `found ${quoted(text)}, ${expected}`);
   }
   return nodes;
+}
+
+function priceBookOption(name: string): string {
+  if (priceBook(name) === undefined) {
+    const known = PRICE_BOOKS.map((book) => book.name);
+    const expected = `expected one of ${known.join(', ')}`;
+    throw new InputError('--price-book', null, `found ${quoted(name)}, ${expected}`);
+  }
+  return name;
+}
+
+/** `50`, or `sale=100,other=20`; what is not named stays as it is by default. */
+function waitingPriceOption(text: string): WaitingPrice {
+  const parts = text.split(',').map((part) => /^(?:(sale|other)=)?(\d+\.?\d*|\.\d+)$/.exec(part));
+  const prices = new Map(parts.map((part) => [part?.[1] ?? 'both', Number(part?.[2] ?? NaN)]));
+  const both = prices.get('both');
+  const valid =
+    prices.size === parts.length &&
+    [...prices.values()].every((price) => price <= WAITING_PRICE_MAX) &&
+    (both === undefined || prices.size === 1);
+  if (!valid) {
+    const expected = `expected a number up to ${formatLakh(WAITING_PRICE_MAX)}, or like ${DEFAULT_WAITING_PRICE}`;
+    throw new InputError('--waiting-price', null, `found ${quoted(text)}, ${expected}`);
+  }
+  const { saleBdtPerPodMinute, otherBdtPerPodMinute } = WAITING_PRICE;
+  return {
+    saleBdtPerPodMinute: both ?? prices.get('sale') ?? saleBdtPerPodMinute,
+    otherBdtPerPodMinute: both ?? prices.get('other') ?? otherBdtPerPodMinute,
+  };
 }
 
 /** Unix times above this are milliseconds, as in a trace. */
