@@ -191,6 +191,8 @@ interface Corner extends Outcome {
 
 /** How far below a straight line between two points of the frontier others may be left out, as a share of the highest cost. */
 const FRONTIER_TOLERANCE = 0.002;
+/** What is below by less than this is on the line. */
+const ROUNDING_TOLERANCE = 1e-12;
 
 /**
  * Outcomes that are best at some price, the same in sales and otherwise: from the least shortage to no nodes at all. They are
@@ -209,7 +211,6 @@ export function frontierOf(levels: Levels, exactAt: readonly number[]): readonly
   if (last.shortPodSteps === first.shortPodSteps) {
     return [first];
   }
-  const tolerance = first.nodeMs * FRONTIER_TOLERANCE;
   const corners = [first];
   const addBetween = (a: Corner, b: Corner): void => {
     // At the price at which both are equally good, is another better still?
@@ -217,8 +218,7 @@ export function frontierOf(levels: Levels, exactAt: readonly number[]): readonly
     const below =
       a.nodeMs - between.nodeMs - between.price * (between.shortPodSteps - a.shortPodSteps);
     const exact = exactAt.some((at) => at > a.shortPodSteps && at < b.shortPodSteps);
-    // They are whole node-ms: half of one is a rounding error.
-    if (below > (exact ? 0.5 : Math.max(0.5, tolerance))) {
+    if (below > first.nodeMs * (exact ? ROUNDING_TOLERANCE : FRONTIER_TOLERANCE)) {
       addBetween(a, between);
       corners.push(between);
       addBetween(between, b);

@@ -4,6 +4,7 @@ import {
   comparePolicies,
   defaultScenarioSettings,
   makeTrace,
+  regretPercent,
   resolveScenario,
   run,
   type Scenario,
@@ -138,6 +139,33 @@ describe('comparing policies', () => {
     expect(five.elasticity.elasticSpeedup).toBeCloseTo(1, 12);
     expect(brief.elasticity.elasticSpeedup).not.toBeCloseTo(1, 3);
     expect({ ...brief.elasticity, elasticSpeedup: null }).toEqual(brief.run.measures.elasticity);
+  });
+
+  test('the clairvoyant is below each of them, at the waiting price asked for', () => {
+    const policies = [policy('static'), policy('node-fleet'), policy('trailing-max')];
+    // At ৳0.02 a pod is not worth its seventh of a node.
+    const totals = [20, 0.02].map((each) => {
+      const waitingPrice = { saleBdtPerPodMinute: 3 * each, otherBdtPerPodMinute: each };
+      const comparison = comparePolicies({ scenario: world, seed: 1, policies, waitingPrice });
+      expect(comparison.waitingPrice).toEqual(waitingPrice);
+      for (const { run: ran, totalBdt, waitingCostBdt } of comparison.runs) {
+        expect(waitingCostBdt).toBeCloseTo(each * ran.measures.shortagePodMinutes, 9);
+        expect(comparison.clairvoyant.totalBdt).toBeLessThan(totalBdt);
+      }
+      return comparison.clairvoyant.totalBdt;
+    });
+    expect(totals[1]).toBeLessThan(totals[0]);
+  });
+
+  test('regret is against its frontier, which the references have no part in', () => {
+    const { comparison } = compared(world, [policy('node-fleet', { nodeCountMax: 3 })]);
+    const [brief] = comparison.runs;
+    const { costBdt, shortagePodMinutes } = brief.run.measures;
+    const regret = regretPercent(comparison.clairvoyant, costBdt, shortagePodMinutes);
+    expect(brief.regretPercent).toBe(regret);
+    expect(regret).toBeGreaterThan(0);
+    // Not even who knows it all has more than 3 nodes, though static 5 is run as well.
+    expect(Math.max(...comparison.clairvoyant.nodes)).toBe(3);
   });
 
   test('an unknown price book is refused', () => {

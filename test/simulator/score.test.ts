@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { priceBook, type Market, type PriceBook } from '../../simulator/prices.ts';
 import { run } from '../../simulator/run.ts';
 import {
+  bestByWaitingPrice,
   billOf,
+  breakEvenBdtPerPodMinute,
+  isInSale,
   Meter,
   perMonth,
   savingsAgainstStatic,
@@ -377,5 +380,82 @@ describe('prices', () => {
 
   it('is not priced by what is pending', () => {
     expect(waitingCostBdt(measured(repeated(4, { unschedulable: 99 })))).toBe(0);
+  });
+});
+
+describe('a sale', () => {
+  it('lasts from its start up to its end, whichever of the calendar it is', () => {
+    const sale = (startAt: string, endAt: string) => ({ name: 'sale', startAt, endAt });
+    const scenario = scenarioOf({
+      calendar: [
+        sale('2026-11-27T00:01:00+06:00', '2026-11-27T00:02:00+06:00'),
+        sale('2026-11-27T00:05:00+06:00', '2026-11-27T00:06:00+06:00'),
+      ],
+    });
+    const inSales = [0, 59, 60, 119, 120, 300, 360].filter((second) =>
+      isInSale(scenario, START_AT_MS + second * 1000),
+    );
+    expect(inSales).toEqual([60, 119, 300]);
+  });
+});
+
+describe('break-even', () => {
+  const of = (costBdt: number, shortagePodMinutes: number) => ({ costBdt, shortagePodMinutes });
+
+  it('is where what the dearer run costs more is what it saves in waiting', () => {
+    expect(breakEvenBdtPerPodMinute(of(500, 10), of(300, 60))).toBe(4);
+  });
+
+  it('is nowhere when one run is better in both, or they are equal in one', () => {
+    expect(breakEvenBdtPerPodMinute(of(500, 60), of(300, 10))).toBeNull();
+    expect(breakEvenBdtPerPodMinute(of(300, 10), of(500, 60))).toBeNull();
+    expect(breakEvenBdtPerPodMinute(of(500, 10), of(300, 10))).toBeNull();
+    expect(breakEvenBdtPerPodMinute(of(300, 10), of(300, 60))).toBeNull();
+  });
+
+  it('the cheapest run is the best at no price of waiting, and the one with least shortage at a high one', () => {
+    const best = bestByWaitingPrice([of(500, 10), of(300, 60), of(900, 0), of(1000, 5)]);
+    expect(best).toEqual([
+      { index: 1, fromBdtPerPodMinute: 0 },
+      { index: 0, fromBdtPerPodMinute: 4 },
+      { index: 2, fromBdtPerPodMinute: 40 },
+    ]);
+  });
+
+  it('a run that others overtake before it leads never leads', () => {
+    // From 300 to 400 at ৳10, but from 300 to 500 at ৳5 already.
+    expect(bestByWaitingPrice([of(300, 50), of(400, 40), of(500, 10)])).toEqual([
+      { index: 0, fromBdtPerPodMinute: 0 },
+      { index: 2, fromBdtPerPodMinute: 5 },
+    ]);
+  });
+
+  it('of equal runs the first is named, and of none nothing', () => {
+    expect(bestByWaitingPrice([of(9, 9), of(5, 5), of(5, 5)])).toEqual([
+      { index: 1, fromBdtPerPodMinute: 0 },
+    ]);
+    expect(bestByWaitingPrice([])).toEqual([]);
+  });
+
+  it('at any price, the run named has the lowest total', () => {
+    const measure = fc.record({ costBdt: fc.nat(50), shortagePodMinutes: fc.nat(50) });
+    fc.assert(
+      fc.property(
+        fc.array(measure, { minLength: 1, maxLength: 8 }),
+        fc.double({ min: 0, max: 100, noNaN: true }),
+        (all, price) => {
+          const total = ({ costBdt, shortagePodMinutes }: (typeof all)[0]) =>
+            costBdt + price * shortagePodMinutes;
+          const best = bestByWaitingPrice(all);
+          const named = best.findLast(({ fromBdtPerPodMinute }) => fromBdtPerPodMinute <= price);
+          const lowest = all.map(total).reduce((a, b) => Math.min(a, b));
+          expect(total(all[named?.index ?? -1])).toBeCloseTo(lowest, 9);
+          for (let at = 1; at < best.length; at++) {
+            expect(best[at].fromBdtPerPodMinute).toBeGreaterThan(best[at - 1].fromBdtPerPodMinute);
+          }
+        },
+      ),
+      runs(200),
+    );
   });
 });

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { POLICIES } from '../../../engine/index.ts';
+import { PRICE_BOOKS } from '../../../simulator/index.ts';
 import { nodeFleet, temporaryFolder, traceCsv, writeText } from './program.ts';
 
 const folder = temporaryFolder();
@@ -27,6 +28,26 @@ interface RunJson extends Record<string, unknown> {
 interface SimulateJson extends Record<string, unknown> {
   readonly durationSeconds: number;
   readonly runs: readonly RunJson[];
+  readonly clairvoyant: {
+    readonly costBdt: number;
+    readonly shortagePodMinutes: number;
+    readonly waitingCostBdt: number;
+    readonly totalBdt: number;
+    readonly frontier: readonly {
+      readonly costBdt: number;
+      readonly shortagePodMinutes: number;
+      readonly waitingPriceBdtPerPodMinute: number;
+    }[];
+  };
+  readonly breakEvens: readonly {
+    readonly policy: string;
+    readonly over: string;
+    readonly fromBdtPerPodMinute: number;
+  }[];
+  readonly bestByWaitingPrice: readonly {
+    readonly policy: string;
+    readonly fromBdtPerPodMinute: number;
+  }[];
   readonly warnings: readonly string[];
 }
 
@@ -54,9 +75,16 @@ describe('what simulate prints', () => {
     expect(exitCode).toBe(0);
     expect(widthOf(stdout)).toBeLessThanOrEqual(80);
     const lines = stdout.split('\n');
-    for (const name of policyNames) {
+    for (const name of [...policyNames, 'clairvoyant']) {
       expect(lines.filter((line) => line.startsWith(`${name} `))).toHaveLength(1);
     }
+    // The least total stands last, whatever column there was room for.
+    const totals = lines
+      .filter((line) => [...policyNames, 'clairvoyant'].some((name) => line.startsWith(`${name} `)))
+      .map((line) => Number(line.split(/ +/).at(-2)?.replaceAll(',', '')));
+    expect(totals).toHaveLength(policyNames.length + 1);
+    expect(Math.min(...totals)).toBe(totals.at(-1));
+    expect(stdout).toMatch(/^Lowest total, by the price of a missing pod-minute: /m);
     expect(stdout).toMatch(/^nodes under node-fleet: /m);
     expect(stdout).toMatch(/^ 1 ┤|^1 ┤/m);
     expect(stdout).toMatch(
@@ -141,8 +169,12 @@ describe('what simulate --json promises', () => {
       'seed',
       'durationSeconds',
       'engineDigest',
+      'priceBook',
+      'waitingPriceBdtPerPodMinute',
       'runs',
       'clairvoyant',
+      'breakEvens',
+      'bestByWaitingPrice',
       'warnings',
     ]);
     expect(document).toMatchObject({
@@ -150,7 +182,8 @@ describe('what simulate --json promises', () => {
       scenario: 'trace',
       seed: 1,
       engineDigest: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
-      clairvoyant: null,
+      priceBook: 'techflow',
+      waitingPriceBdtPerPodMinute: { sale: 100, other: 20 },
       warnings: [],
     });
     expect(document.runs.map(({ policy }) => policy)).toEqual(policyNames);
@@ -171,10 +204,104 @@ describe('what simulate --json promises', () => {
     expect(five).toMatchObject({
       savingsVsStatic5Percent: 0,
       costPerMonthBdt: 120_000,
-      regretPercent: null,
       elasticity: { elasticSpeedup: 1 },
     });
     expect(JSON.stringify(runs)).not.toMatch(/-0[,}]|\d\.\d{5}/);
+  });
+});
+
+describe('the clairvoyant in --json', () => {
+  test('is below every run, and its frontier falls to no nodes', async () => {
+    const { runs, clairvoyant } = await simulated(trace);
+    const { frontier, ...optimum } = clairvoyant;
+    expect(Object.keys(optimum)).toEqual([
+      'costBdt',
+      'shortagePodMinutes',
+      'waitingCostBdt',
+      'totalBdt',
+    ]);
+    expect(optimum.totalBdt).toBeCloseTo(optimum.costBdt + optimum.waitingCostBdt, 9);
+    for (const { totalBdt, regretPercent } of runs) {
+      expect(optimum.totalBdt).toBeLessThan(totalBdt);
+      expect(regretPercent).toBeGreaterThan(0);
+    }
+    expect(frontier.length).toBeGreaterThan(2);
+    expect(frontier.at(-1)).toMatchObject({ costBdt: 0, waitingPriceBdtPerPodMinute: 0 });
+    for (let at = 1; at < frontier.length; at++) {
+      expect(Object.keys(frontier[at])).toEqual([
+        'costBdt',
+        'shortagePodMinutes',
+        'waitingPriceBdtPerPodMinute',
+      ]);
+      expect(frontier[at].costBdt).toBeLessThan(frontier[at - 1].costBdt);
+      expect(frontier[at].shortagePodMinutes).toBeGreaterThan(frontier[at - 1].shortagePodMinutes);
+    }
+  });
+
+  test('break-even prices: at each, the two policies come to the same', async () => {
+    const ten = ['--set', 'nodeCount=10'];
+    const { runs, breakEvens, bestByWaitingPrice } = await simulated(trace, ...ten);
+    expect(breakEvens.length).toBeGreaterThan(0);
+    const total = (name: string, price: number): number => {
+      const found = runs.find(({ policy }) => policy === name);
+      return (found?.costBdt ?? NaN) + price * (found?.['shortagePodMinutes'] as number);
+    };
+    for (const { policy, over, fromBdtPerPodMinute: price } of breakEvens) {
+      expect(Math.abs(total(policy, price) / total(over, price) - 1)).toBeLessThan(1e-3);
+      expect(total(policy, 2 * price)).toBeLessThan(total(over, 2 * price));
+    }
+    for (const { policy, fromBdtPerPodMinute } of bestByWaitingPrice) {
+      const price = fromBdtPerPodMinute + 0.001;
+      const lowest = Math.min(...runs.map((each) => total(each.policy, price)));
+      expect(total(policy, price)).toBeCloseTo(lowest, 1);
+    }
+    const shortages = runs.map(({ shortagePodMinutes }) => shortagePodMinutes as number);
+    const last = runs.find(({ policy }) => policy === bestByWaitingPrice.at(-1)?.policy);
+    expect(last?.['shortagePodMinutes']).toBe(Math.min(...shortages));
+  });
+});
+
+describe('prices from the command line', () => {
+  const priced = async (...args: string[]) => {
+    const document = await simulated(trace, '--policy', 'node-fleet', ...args);
+    const [{ waitingCostBdt, shortagePodMinutes }] = document.runs;
+    return {
+      price: document['waitingPriceBdtPerPodMinute'],
+      book: document['priceBook'],
+      perPodMinute: waitingCostBdt / (shortagePodMinutes as number),
+    };
+  };
+
+  test('one price of waiting for all, or one for sales and one for the rest', async () => {
+    const flat = await priced('--waiting-price', '7.5');
+    expect(flat).toMatchObject({ price: { sale: 7.5, other: 7.5 } });
+    expect(flat.perPodMinute).toBeCloseTo(7.5, 3);
+    const [both, turned, one] = await Promise.all([
+      priced('--waiting-price', 'sale=60,other=3'),
+      priced('--waiting-price', 'other=3,sale=60'),
+      priced('--waiting-price', 'sale=60'),
+    ]);
+    expect(both).toMatchObject({ price: { sale: 60, other: 3 } });
+    // This trace has no sale.
+    expect(both.perPodMinute).toBeCloseTo(3, 3);
+    expect(turned).toEqual(both);
+    expect(one).toMatchObject({ price: { sale: 60, other: 20 } });
+  });
+
+  test('the legend names it', async () => {
+    const { stdout } = await simulate(trace, '--waiting-price', 'sale=0.75,other=0.025');
+    expect(stdout.replaceAll('\n', ' ')).toContain('short at ৳0.0250 a pod-minute, ৳0.75 in sales');
+  });
+
+  test('a price book, over the scenario’s', async () => {
+    expect(await priced('--price-book', 'techflow')).toMatchObject({ book: 'techflow' });
+    const prices = 'version: 1\nprices: techflow\n';
+    writeText(folder.path, 'priced.yaml', prices);
+    const csv = writeText(folder.path, 'priced.csv', traceCsv(30));
+    for (const { name } of PRICE_BOOKS) {
+      const document = await simulated(csv, '--policy', 'static', '--price-book', name);
+      expect(document['priceBook']).toBe(name);
+    }
   });
 });
 
@@ -501,6 +628,18 @@ describe('bad input is told in one line and ends with 2', () => {
       () => [trace, '--peak-nodes', '0'],
       /--peak-nodes: found "0", expected a number above 0/,
     ],
+    [
+      'an unknown price book',
+      () => [trace, '--price-book', 'techflaw'],
+      /--price-book: found "techflaw", expected one of techflow/,
+    ],
+    ...['free', '-1', '1,2', 'sale=1,sale=2', '1000001'].map(
+      (text): [string, () => string[], RegExp] => [
+        `a waiting price of "${text}"`,
+        () => [trace, '--waiting-price', text],
+        /--waiting-price: found ".*", expected a number up to 10,00,000, or like sale=100,other=20/,
+      ],
+    ),
     [
       'an instant without its zone',
       () => [trace, '--from', '2026-11-27T12:00'],
