@@ -13,6 +13,7 @@ import {
   type Clairvoyant,
   type Levels,
   type Limits,
+  type Outcome,
   type PodStepPrice,
 } from '../../simulator/optimum.ts';
 import { priceBook, type PriceBook } from '../../simulator/prices.ts';
@@ -232,6 +233,35 @@ describe('the frontier', () => {
           expect(interpolated(corners, at)).toBeCloseTo(hull(at), 9);
         }
       }),
+      runs(60),
+    );
+  });
+
+  it('has nothing below the line on which it is asked to be exact, however long the demand', () => {
+    const limits = {
+      stepMs: 15,
+      podsPerNode: 7,
+      nodeCountMax: 6,
+      nodeCountInitialMax: 1,
+      launchMs: 40,
+    };
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat(42), { minLength: 300, maxLength: 300 }),
+        fc.double({ min: 0.001, max: 0.999, noNaN: true }),
+        (pods, share) => {
+          const levels = levelsFor({ limits, pods, sales: pods.map(() => false) });
+          const [first, last] = [frontierOf(levels, [])[0], frontierOf(levels, []).at(-1)!];
+          const at = first.shortPodSteps + share * (last.shortPodSteps - first.shortPodSteps);
+          const corners = frontierOf(levels, [at]);
+          const next = corners.findIndex(({ shortPodSteps }) => shortPodSteps >= at);
+          const [a, b] = [corners[next - 1], corners[next]];
+          const price = (a.nodeMs - b.nodeMs) / (b.shortPodSteps - a.shortPodSteps);
+          const best = bestOutcome(levels, { inSales: price, otherwise: price });
+          const value = ({ nodeMs, shortPodSteps }: Outcome) => nodeMs + price * shortPodSteps;
+          expect(value(best) / value(a)).toBeCloseTo(1, 11);
+        },
+      ),
       runs(60),
     );
   });

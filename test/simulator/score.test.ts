@@ -437,6 +437,16 @@ describe('break-even', () => {
     expect(bestByWaitingPrice([])).toEqual([]);
   });
 
+  it('of runs that cost the same the one with less shortage is named, and so where three are equal at one price', () => {
+    expect(bestByWaitingPrice([of(5, 9), of(5, 5)])).toEqual([
+      { index: 1, fromBdtPerPodMinute: 0 },
+    ]);
+    expect(bestByWaitingPrice([of(300, 50), of(400, 40), of(500, 30)])).toEqual([
+      { index: 0, fromBdtPerPodMinute: 0 },
+      { index: 2, fromBdtPerPodMinute: 10 },
+    ]);
+  });
+
   it('at any price, the run named has the lowest total', () => {
     const measure = fc.record({ costBdt: fc.nat(50), shortagePodMinutes: fc.nat(50) });
     fc.assert(
