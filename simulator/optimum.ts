@@ -138,7 +138,7 @@ function levelOf(
 /**
  * What the best schedule at this price comes to. Its choices are exact but for rounding between choices that are equally
  * good; its outcome is counted, not summed up from prices.
- * @param nodes receives the schedule: its nodes are added, by step
+ * @param nodes receives the schedule, nodes by step; all 0 before
  */
 export function bestOutcome(
   { limits, levels, outOfReach, scratch }: Levels,
@@ -164,8 +164,8 @@ export function bestOutcome(
       const start = end - steps[r]!;
       if (on) {
         nodeMs += steps[r]! * stepMs;
-        for (let k = start; nodes !== undefined && k < end; k++) {
-          nodes[k] = nodes[k]! + 1;
+        if (nodes !== undefined) {
+          addNode(nodes, start, end);
         }
         on = scratch[r]! < launchMs;
         nodeMs += on ? 0 : launchMs;
@@ -178,10 +178,21 @@ export function bestOutcome(
       end = start;
     }
     if (nodes !== undefined && startsOn) {
-      nodes[0] = nodes[0]! + 1;
+      addNode(nodes, 0, 1);
     }
   }
+  for (let k = 1; nodes !== undefined && k < nodes.length; k++) {
+    nodes[k] = nodes[k]! + nodes[k - 1]!;
+  }
   return { nodeMs, shortPodSteps, shortPodStepsInSales };
+}
+
+/** A node more from one step up to another, in changes from step to step. */
+function addNode(changes: Int32Array, fromStep: number, toStep: number): void {
+  changes[fromStep] = changes[fromStep]! + 1;
+  if (toStep < changes.length) {
+    changes[toStep] = changes[toStep]! - 1;
+  }
 }
 
 /** A best outcome, and a price at which it is the best. */
