@@ -157,8 +157,8 @@ function legend(nodesMax: number, waitingPrice: WaitingPrice): string[] {
     `cluster with room for all; avoidable: of it, more than ${formatLakh(nodesMax)} static nodes would miss. wait: ` +
     `until a pending pod runs (>: some never did). total: cost and waiting, which is short at ` +
     `${formatPrice(otherBdtPerPodMinute)} a pod-minute, ${formatPrice(saleBdtPerPodMinute)} in sales. clairvoyant: the ` +
-    `least total with all demand known beforehand, every node at the lowest price: a bound for any policy. regret: cost above ` +
-    `the least that buys as little shortage.`;
+    `least total for who knows all demand beforehand and has every node at the lowest price; no policy is below it. regret: ` +
+    `cost above the least that buys as little shortage.`;
   return wrapped(text, WIDTH);
 }
 
