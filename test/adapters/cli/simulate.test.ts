@@ -633,7 +633,7 @@ describe('bad input is told in one line and ends with 2', () => {
       () => [trace, '--price-book', 'techflaw'],
       /--price-book: found "techflaw", expected one of techflow/,
     ],
-    ...['free', '-1', '1,2', 'sale=1,sale=2', '1000001'].map(
+    ...['free', 'sale=1,5', '1,2', 'sale=1,sale=2', '1000001'].map(
       (text): [string, () => string[], RegExp] => [
         `a waiting price of "${text}"`,
         () => [trace, '--waiting-price', text],
