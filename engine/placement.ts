@@ -24,27 +24,58 @@ export function placeLaunches(
 ): PoolShare[] {
   const tally = tallyPools(view, cluster);
   const lacking = lackingByZone(view, cluster);
-  const shares: { zone: string; market: Market; count: number }[] = [];
+  const placed: Placed[] = [];
   for (let n = 0; n < count; n++) {
     const wanted = nextMarket(tally, settings);
     const markets: readonly Market[] = wanted === 'spot' ? ['spot', 'on-demand'] : ['on-demand'];
-    const pool =
-      (lacking === null ? null : firstOpen(view, cluster, tally, markets, lacking)) ??
-      firstOpen(view, cluster, tally, markets, null);
+    const bound = lacking === null ? null : firstOpen(view, cluster, tally, markets, lacking);
+    const pool = bound ?? firstOpen(view, cluster, tally, markets, null);
     if (pool === null) {
       break;
     }
-    if (lacking !== null) {
-      lacking[pool.zoneIndex]!--;
+    if (bound !== null) {
+      lacking![bound.zoneIndex]!--;
     }
     tally.byZone[pool.zoneIndex]!++;
     tally.byMarket[pool.market]++;
-    const zone = cluster.zones[pool.zoneIndex]!;
-    const share = shares.find((known) => known.zone === zone && known.market === pool.market);
+    placed.push({ ...pool, isBound: bound !== null });
+  }
+  evenOut(placed, view, cluster, tally);
+  return sharesOf(placed, cluster);
+}
+
+/** One node of a launch. `isBound`: pods wait for it that may run in no other zone. */
+interface Placed {
+  zoneIndex: number;
+  readonly market: Market;
+  readonly isBound: boolean;
+}
+
+/** Where a pool is closed, the order of markets may have made zones more uneven than they need be: moves what may move. */
+function evenOut(placed: Placed[], view: Occupied, cluster: Cluster, tally: PoolTally): void {
+  for (let moved = true; moved;) {
+    moved = false;
+    for (const each of placed) {
+      const better = each.isBound ? null : firstOpen(view, cluster, tally, [each.market], null);
+      if (better !== null && tally.byZone[each.zoneIndex]! - tally.byZone[better.zoneIndex]! > 1) {
+        tally.byZone[each.zoneIndex]!--;
+        tally.byZone[better.zoneIndex]!++;
+        each.zoneIndex = better.zoneIndex;
+        moved = true;
+      }
+    }
+  }
+}
+
+function sharesOf(placed: readonly Placed[], cluster: Cluster): PoolShare[] {
+  const shares: { zone: string; market: Market; count: number }[] = [];
+  for (const { zoneIndex, market } of placed) {
+    const zone = cluster.zones[zoneIndex]!;
+    const share = shares.find((known) => known.zone === zone && known.market === market);
     if (share) {
       share.count++;
     } else {
-      shares.push({ zone, market: pool.market, count: 1 });
+      shares.push({ zone, market, count: 1 });
     }
   }
   return shares;

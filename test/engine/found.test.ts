@@ -136,6 +136,26 @@ describe('a shortage of instances', () => {
   });
 });
 
+describe('pools that are closed', () => {
+  test('do not make zones more uneven than they need be, whatever the order of markets', () => {
+    const closed = ['b', 'c'].map((zone) => ({
+      zone,
+      market: 'on-demand' as const,
+      failures: 1,
+      untilMs: NOW + 1,
+    }));
+    const { settings } = configured('node-fleet', { onDemandBase: 0, spotPercent: 25 });
+    const fleet = workers(3, { market: 'on-demand', pods: [1] });
+    // One spot, then one on demand, which only zone a has: the spot one goes elsewhere.
+    expect(
+      placeLaunches(view({ workers: fleet, poolBackoffs: closed }), cluster(), settings, 2),
+    ).toEqual([
+      { zone: 'b', market: 'spot', count: 1 },
+      { zone: 'a', market: 'on-demand', count: 1 },
+    ]);
+  });
+});
+
 describe('a node that was lost', () => {
   test('is bought once by a policy that follows a target: the repair is on its way', () => {
     const played = play({
