@@ -435,7 +435,7 @@ describe('bad input is told in one line and ends with 2', () => {
     [
       'a setting out of range',
       () => [trace, '--set', 'cpuHighPercent=101'],
-      /--set for node-fleet: cpuHighPercent is 101: expected/,
+      /--set for manual: cpuHighPercent is 101: expected/,
     ],
     [
       'bounds that exclude each other',
