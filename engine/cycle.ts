@@ -75,6 +75,7 @@ const CLOSING_MS = CLOSING_CALLS * CALL_TIMEOUT_MS;
 const EVICTION_ROUNDS = 3;
 const EVICTION_PAUSE_MS = 10_000;
 const LAUNCH_ROUNDS = 4;
+const NO_NAMES: readonly string[] = [];
 
 /** What a cycle carries while it acts. */
 interface Act {
@@ -118,9 +119,10 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
   }
 
   // Observe: everything is read at once; what cannot be read is missing, never empty.
+  const custom = input.configured.policy.readings ?? NO_NAMES;
   const [inbox, metrics, instances, nodes, pods] = yield* performAll([
     { kind: 'readInbox' },
-    { kind: 'queryMetrics', atMs: lock.nowMs },
+    { kind: 'queryMetrics', atMs: lock.nowMs, custom },
     { kind: 'listInstances' },
     { kind: 'listNodes' },
     { kind: 'listPods' },
@@ -183,7 +185,7 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
     mode: input.mode,
     metrics: metrics.ok
       ? quantizeMetrics(metrics.metrics)
-      : missingMetrics(asMissing(metrics.reason)),
+      : missingMetrics(asMissing(metrics.reason), custom),
     inbox: inbox.ok ? inbox.inbox : null,
     instances: instances.ok ? instances.instances : null,
     // The control plane is a node: a list without any is not believed, or every worker would look never joined (S15).
@@ -1027,6 +1029,12 @@ function quantizeMetrics(metrics: Metrics): Metrics {
   const quantized = { ...metrics };
   for (const name of METRIC_NAMES) {
     quantized[name] = quantizeReading(metrics[name]);
+  }
+  if (metrics.custom.length > 0) {
+    quantized.custom = metrics.custom.map(({ name, reading }) => ({
+      name,
+      reading: quantizeReading(reading),
+    }));
   }
   return quantized;
 }

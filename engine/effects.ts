@@ -71,7 +71,11 @@ interface EffectTypes {
     result: Outcome<object>;
   };
 
-  queryMetrics: { request: { atMs: number }; result: Outcome<{ metrics: Metrics }> };
+  /** Every standard reading, and the policy’s `custom` ones by name; a name that is not known is `empty`. */
+  queryMetrics: {
+    request: { atMs: number; custom: readonly string[] };
+    result: Outcome<{ metrics: Metrics }>;
+  };
   /** Every page of our tagged workers, sorted by id. Eventually consistent: settles nothing by itself (S4, S16). */
   listInstances: { request: object; result: Outcome<{ instances: readonly Instance[] }> };
   /** By id, consistent enough to confirm an absence: ids EC2 does not know are simply not in the answer. */

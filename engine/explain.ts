@@ -27,6 +27,26 @@ export const RULES = [
   'pools',
   // repairs
   'desired-capacity',
+  // what the policies that came later ask; those that end in `-lasts` compare ms, and fire from their threshold on
+  'pods-pending',
+  'pods-waiting-lasts',
+  'memory-high',
+  'cpu-low-lasts',
+  'memory-low',
+  'nothing-pending',
+  'operator-comes',
+  'quiet-lasts',
+  'sale-open',
+  'above-target-lasts',
+  'below-target-lasts',
+  'capacity-warm',
+  'nodes-unready',
+  'scale-up-settled-lasts',
+  'removal-settled-lasts',
+  'unneeded-lasts',
+  'drain-ended',
+  'consolidatable-lasts',
+  'disruption-budget',
 ] as const;
 export type RuleId = (typeof RULES)[number];
 

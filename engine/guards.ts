@@ -222,6 +222,8 @@ function checkReadings(asked: Asked, { view, settings }: GuardInput): RuleVerdic
     known &&= trustedValue(view.metrics.cpuPercent, view, settings) !== null;
   } else if (asked.evidence === 'cpu') {
     known &&= freshValue(view.metrics.cpuPercent, view.nowMs, maxAgeMs) !== null;
+  } else if (asked.evidence === 'memory') {
+    known &&= freshValue(view.metrics.memoryPercent, view.nowMs, maxAgeMs) !== null;
   } else if (asked.evidence === 'pods') {
     known &&=
       view.podsKnown || freshValue(view.metrics.unschedulablePods, view.nowMs, maxAgeMs) !== null;

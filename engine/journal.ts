@@ -169,6 +169,13 @@ export class JournalWriter {
     for (const name of METRIC_NAMES) {
       this.#reading(view.metrics[name], before?.metrics[name] ?? null, view.nowMs);
     }
+    const { custom } = view.metrics;
+    this.#uint(custom.length);
+    for (let c = 0; c < custom.length; c++) {
+      const { name, reading } = custom[c]!;
+      this.#string(name);
+      this.#reading(reading, customBefore(before, c), view.nowMs);
+    }
     this.#standing(view, before);
     this.#workers(view.workers, before?.workers ?? NO_WORKERS);
   }
@@ -369,6 +376,11 @@ const WORKER_GONE = 1;
 const WORKER_NEW = 2;
 const WORKER_CHANGED = 3;
 
+/** What the record before has in this place: nearly always the same reading. */
+function customBefore(before: View | null, index: number): Reading | null {
+  return before?.metrics.custom[index]?.reading ?? null;
+}
+
 function sameWorker(a: Worker, b: Worker): boolean {
   return (
     a.phase === b.phase &&
@@ -543,10 +555,16 @@ class JournalReader {
   #view(before: View | null): View {
     const nowMs = this.#previousAtMs + this.#int();
     const flags = this.#uint();
-    const metrics = {} as Record<(typeof METRIC_NAMES)[number], Reading>;
+    const standard = {} as Record<(typeof METRIC_NAMES)[number], Reading>;
     for (const name of METRIC_NAMES) {
-      metrics[name] = this.#reading(before?.metrics[name] ?? null, nowMs);
+      standard[name] = this.#reading(before?.metrics[name] ?? null, nowMs);
     }
+    let c = 0;
+    const custom = this.#list(() => {
+      const name = this.#string();
+      return { name, reading: this.#reading(customBefore(before, c++), nowMs) };
+    });
+    const metrics = { ...standard, custom };
     const standing = this.#uint() === 0 ? before : this.#standing();
     if (standing === null) {
       throw new JournalError('the first record refers to one before it');

@@ -28,10 +28,21 @@ export const METRIC_NAMES = [
   'requestsPerSecond',
 ] as const;
 export type MetricName = (typeof METRIC_NAMES)[number];
-export type Metrics = Readonly<Record<MetricName, Reading>>;
+export type Metrics = Readonly<Record<MetricName, Reading>> & {
+  /** What the policy asked for beside those, in the order in which it names them. */
+  readonly custom: readonly NamedReading[];
+};
+
+/** A reading that only some policy asks for, under the name that the policy knows it by. */
+export interface NamedReading {
+  readonly name: string;
+  readonly reading: Reading;
+}
+
+export const NO_CUSTOM_READINGS: readonly NamedReading[] = [];
 
 /** A reading that is missing, in every metric: what an unreachable Prometheus leaves us with. */
-export function missingMetrics(reason: MissingReason): Metrics {
+export function missingMetrics(reason: MissingReason, custom: readonly string[] = []): Metrics {
   const missing: Reading = { missing: reason };
   return {
     cpuPercent: missing,
@@ -39,7 +50,19 @@ export function missingMetrics(reason: MissingReason): Metrics {
     unschedulablePods: missing,
     apiLatencyP95Ms: missing,
     requestsPerSecond: missing,
+    custom:
+      custom.length === 0 ? NO_CUSTOM_READINGS : custom.map((name) => ({ name, reading: missing })),
   };
+}
+
+/** The custom reading of that name; `unavailable` when nobody asked for it. */
+export function customReading(metrics: Metrics, name: string): Reading {
+  for (const each of metrics.custom) {
+    if (each.name === name) {
+      return each.reading;
+    }
+  }
+  return { missing: 'unavailable' };
 }
 
 /**

@@ -241,11 +241,12 @@ export function holdsPinnedPod(worker: Worker, view: View): boolean {
   return false;
 }
 
-function byLeastDisruption(a: Worker, b: Worker): number {
+/** Fewest pods to move first, then the newest. */
+export function byLeastDisruption(a: Worker, b: Worker): number {
   return podCount(a) - podCount(b) || b.launchedAtMs - a.launchedAtMs || (a.id < b.id ? -1 : 1);
 }
 
-function podCount(worker: Worker): number {
+export function podCount(worker: Worker): number {
   let pods = 0;
   for (const count of worker.pods) {
     pods += count;

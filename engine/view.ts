@@ -112,6 +112,13 @@ export interface Cluster {
   readonly onDemandBdtPerHour: number;
   readonly spotBdtPerHour: number;
   readonly calendar: readonly SaleWindow[];
+  /** The zone in which its people read clocks: minutes ahead of UTC, +360 in Dhaka. */
+  readonly timeZoneOffsetMinutes: number;
+  /**
+   * How long whoever scales by hand takes to come, ms: the n-th time the n-th, counted round. Drawn by the simulator; empty
+   * where nobody is simulated.
+   */
+  readonly operatorDelaysMs: readonly number[];
 }
 
 /** The fleet in numbers. */

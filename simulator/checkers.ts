@@ -29,7 +29,13 @@ import {
 } from '../engine/index.ts';
 import { formatInstant } from './instants.ts';
 import type { Interpreter } from './interpret.ts';
-import { MICRO_BDT_PER_BDT, nodeCostMicroBdt, overheadMicroBdt, priceBook } from './prices.ts';
+import {
+  MICRO_BDT_PER_BDT,
+  nodeCostMicroBdt,
+  overheadMicroBdt,
+  priceBook,
+  type PriceBook,
+} from './prices.ts';
 import { clusterOf, type Observer } from './run.ts';
 import type { Scenario } from './scenario.ts';
 import type { Table } from './table.ts';
@@ -156,7 +162,8 @@ const TOKENLESS = '';
 /** The parts of a run, its present cycle, and what can be worked out from them. */
 export class Facts {
   readonly options: CheckOptions;
-  readonly cluster: Cluster;
+  /** As the engine is told of it, from when the run begins. */
+  cluster!: Cluster;
   world!: World;
   table!: Table;
   cycle: WatchedCycle | null = null;
@@ -166,13 +173,15 @@ export class Facts {
   readonly tokens = new Set<string>();
   #interpreter!: Interpreter;
 
+  readonly #book: PriceBook;
+
   constructor(options: CheckOptions) {
     this.options = options;
     const book = priceBook(options.scenario.prices);
     if (book === undefined) {
       throw new RangeError(`there is no price book "${options.scenario.prices}"`);
     }
-    this.cluster = clusterOf(options.scenario, book);
+    this.#book = book;
   }
 
   get nowMs(): number {
@@ -267,6 +276,7 @@ export class Facts {
     begun: (world, table, interpreter) => {
       this.world = world;
       this.table = table;
+      this.cluster = clusterOf(this.options.scenario, this.#book, world.seed);
       this.#interpreter = interpreter;
     },
     cycleBegins: (startedAtMs, deadlineMs) => {
@@ -1120,8 +1130,8 @@ const drainsEnd: Invariant = {
   },
 };
 
-/** The comparison behind each verdict that stands in the way, or fires. */
-const CROSSES: Readonly<Partial<Record<RuleId, 'above' | 'below'>>> = {
+/** The comparison behind each verdict that stands in the way, or fires: `from` is above or equal, `upTo` below or equal. */
+const CROSSES: Readonly<Partial<Record<RuleId, 'above' | 'below' | 'from' | 'upTo'>>> = {
   'cpu-high': 'above',
   'target-above-supply': 'above',
   mode: 'above',
@@ -1136,6 +1146,23 @@ const CROSSES: Readonly<Partial<Record<RuleId, 'above' | 'below'>>> = {
   step: 'above',
   pools: 'below',
   'desired-capacity': 'below',
+  'pods-pending': 'above',
+  'pods-waiting-lasts': 'from',
+  'memory-high': 'above',
+  'cpu-low-lasts': 'from',
+  'memory-low': 'below',
+  'nothing-pending': 'upTo',
+  'operator-comes': 'from',
+  'quiet-lasts': 'from',
+  'above-target-lasts': 'from',
+  'below-target-lasts': 'from',
+  'capacity-warm': 'upTo',
+  'scale-up-settled-lasts': 'from',
+  'removal-settled-lasts': 'from',
+  'unneeded-lasts': 'from',
+  'drain-ended': 'upTo',
+  'consolidatable-lasts': 'from',
+  'disruption-budget': 'below',
 };
 
 function reevaluates({ rule, verdict, observed, threshold }: RuleVerdict): boolean {
@@ -1143,7 +1170,14 @@ function reevaluates({ rule, verdict, observed, threshold }: RuleVerdict): boole
   if (crosses === undefined || verdict === 'unknown') {
     return true;
   }
-  const crossed = crosses === 'above' ? observed > threshold : observed < threshold;
+  const crossed =
+    crosses === 'above'
+      ? observed > threshold
+      : crosses === 'from'
+        ? observed >= threshold
+        : crosses === 'below'
+          ? observed < threshold
+          : observed <= threshold;
   return crossed === (verdict === 'fires' || verdict === 'clips' || verdict === 'blocks');
 }
 
@@ -1224,10 +1258,16 @@ const liveness: Invariant = {
   number: 17,
   rule: 'once nothing goes wrong any more, no schedulable pod waits for long without capacity being on its way',
   watch(facts, fail) {
-    const { calmFromMs } = facts.options;
+    const { calmFromMs, configured } = facts.options;
     let idleCycles = 0;
+    // How long the policy lets pods wait by its own rules: nobody owes them anything before.
+    let patienceMs = 0;
+    let idleSinceMs = Infinity;
     let begunBefore = 0;
     return {
+      begun: () => {
+        patienceMs = configured.policy.pendingPatienceMs?.(facts.settings, facts.cluster) ?? 0;
+      },
       cycleBegins: () => {
         begunBefore = facts.world.launches;
       },
@@ -1272,6 +1312,11 @@ const liveness: Invariant = {
         const acted = world.launches > begunBefore;
         if ((waiting ?? 0) === 0 || arriving || youngest || acted || !mayAct) {
           idleCycles = 0;
+          idleSinceMs = Infinity;
+          return;
+        }
+        idleSinceMs = Math.min(idleSinceMs, nowMs);
+        if (nowMs - idleSinceMs < patienceMs) {
           return;
         }
         idleCycles++;

@@ -204,7 +204,7 @@ const FROZEN_MS = 150_000;
 function emptied(result: Result, effect: Effect): Result {
   const { completedAtMs } = result;
   if (effect.kind === 'queryMetrics') {
-    return { ok: true, metrics: missingMetrics('empty'), completedAtMs };
+    return { ok: true, metrics: missingMetrics('empty', effect.custom), completedAtMs };
   }
   if (effect.kind === 'listInstances') {
     return { ok: true, instances: [], completedAtMs };

@@ -90,7 +90,11 @@ export class Interpreter {
         table.clearInbox(effect.instanceIds, effect.kickedAtMs);
         return { ok: true, completedAtMs };
       case 'queryMetrics':
-        return { ok: true, metrics: world.prometheus.query(effect.atMs), completedAtMs };
+        return {
+          ok: true,
+          metrics: world.prometheus.query(effect.atMs, effect.custom),
+          completedAtMs,
+        };
       case 'listInstances':
         return { ok: true, instances: world.listInstances(this.nowMs), completedAtMs };
       case 'describeInstances':

@@ -1,9 +1,20 @@
-import type { Metrics, Reading } from '../engine/index.ts';
+import {
+  CPU_AS_WRITTEN,
+  missingMetrics,
+  NO_CUSTOM_READINGS,
+  PENDING_AS_WRITTEN,
+  type Metrics,
+  type Reading,
+} from '../engine/index.ts';
 import { extrapolatedRate } from './rate.ts';
 import { grown } from './scheduler.ts';
 
 /** The window of the CPU query, `rate(node_cpu_seconds_total[5m])`. */
 export const CPU_WINDOW_MS = 300_000;
+
+/** Linux counts a CPU’s time as idle, or as one of iowait, irq, nice, softirq, steal, system and user. */
+const NON_IDLE_MODES = 7;
+const NO_NAMES: readonly string[] = [];
 
 /**
  * Prometheus as the engine meets it: one scrape a world step, and answers that lag and extrapolate as the real one’s do.
@@ -32,6 +43,7 @@ export class Prometheus {
   readonly #unschedulablePods: Float64Array;
   readonly #latencyP95Ms: Float64Array;
   readonly #requestsPerSecond: Float64Array;
+  readonly #pendingPods: Float64Array;
   readonly #upCount: Int32Array;
 
   constructor(scrapeMs: number, cores: number, slots: number) {
@@ -44,6 +56,7 @@ export class Prometheus {
     this.#unschedulablePods = new Float64Array(this.#scrapes);
     this.#latencyP95Ms = new Float64Array(this.#scrapes);
     this.#requestsPerSecond = new Float64Array(this.#scrapes);
+    this.#pendingPods = new Float64Array(this.#scrapes);
     this.#upCount = new Int32Array(this.#scrapes);
     this.#bootedAtMs = new Float64Array(slots);
     this.#first = new Int32Array(slots).fill(-1);
@@ -103,18 +116,23 @@ export class Prometheus {
     }
   }
 
-  /** Gauges, as their exporters show them at the scrape that has just been made. */
+  /**
+   * Gauges, as their exporters show them at the scrape that has just been made.
+   * @param pendingPods in phase Pending, whatever they wait for: room, an image, a node that no one sells
+   */
   setGauges(
     memoryPercent: number,
     unschedulablePods: number,
     latencyP95Ms: number,
     requestsPerSecond: number,
+    pendingPods: number,
   ): void {
     const at = this.#scrape % this.#scrapes;
     this.#memoryPercent[at] = memoryPercent;
     this.#unschedulablePods[at] = unschedulablePods;
     this.#latencyP95Ms[at] = latencyP95Ms;
     this.#requestsPerSecond[at] = requestsPerSecond;
+    this.#pendingPods[at] = pendingPods;
   }
 
   #forget(scrape: number): void {
@@ -134,18 +152,11 @@ export class Prometheus {
     return newest < oldest ? -1 : newest;
   }
 
-  /** All readings at `atMs`. */
-  query(atMs: number): Metrics {
+  /** All readings at `atMs`, and the custom ones of these names; a name that nothing exports is an empty answer. */
+  query(atMs: number, custom: readonly string[] = NO_NAMES): Metrics {
     const newest = this.#newestAt(atMs);
     if (newest < 0) {
-      const missing: Reading = { missing: 'empty' };
-      return {
-        cpuPercent: missing,
-        memoryPercent: missing,
-        unschedulablePods: missing,
-        apiLatencyP95Ms: missing,
-        requestsPerSecond: missing,
-      };
+      return missingMetrics('empty', custom);
     }
     const at = newest % this.#scrapes;
     const gauge = (values: Float64Array): Reading => ({
@@ -160,10 +171,33 @@ export class Prometheus {
       unschedulablePods: gauge(this.#unschedulablePods),
       apiLatencyP95Ms: gauge(this.#latencyP95Ms),
       requestsPerSecond: gauge(this.#requestsPerSecond),
+      custom:
+        custom.length === 0
+          ? NO_CUSTOM_READINGS
+          : custom.map((name): { name: string; reading: Reading } => {
+              switch (name) {
+                case CPU_AS_WRITTEN:
+                  return { name, reading: this.#cpu(atMs, true) };
+                case PENDING_AS_WRITTEN:
+                  return { name, reading: gauge(this.#pendingPods) };
+                default:
+                  return { name, reading: { missing: 'empty' } };
+              }
+            }),
     };
   }
 
   cpuPercent(atMs: number): Reading {
+    return this.#cpu(atMs, false);
+  }
+
+  /**
+   * One of two queries over the same samples: the ratio, or as the brief wrote it
+   * `avg(rate(node_cpu_seconds_total{mode!="idle"}[5m])) * 100`, a mean over every CPU’s seven modes that are not idle. A CPU is
+   * in one mode at a time, so that mean is a seventh of its busy share; and where a window is partly filled it is less, since
+   * nothing cancels.
+   */
+  #cpu(atMs: number, asWritten: boolean): Reading {
     const startMs = atMs - CPU_WINDOW_MS;
     let oldest = Math.max(0, this.#scrape - this.#scrapes + 1);
     while (oldest <= this.#scrape && this.#scrapedAtMs[oldest % this.#scrapes]! < startMs) {
@@ -172,7 +206,9 @@ export class Prometheus {
     const newest = this.#newestAt(atMs);
     let idle = 0;
     let all = 0;
+    let busy = 0;
     let nodes = 0;
+    let rated = 0;
     let samples = 0;
     let sampledAtMs = 0;
     for (const slot of this.#tracked) {
@@ -194,6 +230,20 @@ export class Prometheus {
       const increase = this.#idle[last % this.#scrapes]![slot]! - firstIdle;
       const firstAll = (this.#coresTotal * (firstAtMs - this.#bootedAtMs[slot]!)) / 1000;
       const increaseAll = (this.#coresTotal * (lastAtMs - firstAtMs)) / 1000;
+      rated++;
+      if (asWritten) {
+        busy += extrapolatedRate(
+          startMs,
+          atMs,
+          firstAtMs,
+          lastAtMs,
+          count,
+          firstAll - firstIdle,
+          increaseAll - increase,
+          true,
+        );
+        continue;
+      }
       idle += extrapolatedRate(
         startMs,
         atMs,
@@ -215,12 +265,14 @@ export class Prometheus {
         true,
       );
     }
-    if (all === 0) {
+    if (rated === 0) {
       return { missing: nodes === 0 ? 'empty' : 'low-coverage' };
     }
     const expected = nodes * Math.floor(CPU_WINDOW_MS / this.#scrapeMs);
     return {
-      value: 100 * (1 - idle / all),
+      value: asWritten
+        ? (100 * Math.max(0, busy)) / (rated * this.#coresTotal * NON_IDLE_MODES)
+        : 100 * (1 - idle / all),
       sampledAtMs,
       coverageRatio: samples >= expected ? 1 : samples / expected,
       missing: null,

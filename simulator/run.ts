@@ -70,9 +70,17 @@ export interface Run {
   readonly crashes: number;
 }
 
-/** What the engine is told of a scenario’s cluster. */
-export function clusterOf(scenario: Scenario, book: PriceBook): Cluster {
+/** The client’s brief: manual scaling takes 15–20 minutes. */
+const OPERATOR_DELAY_MIN_MS = 900_000;
+const OPERATOR_DELAY_MAX_MS = 1_200_000;
+/** Then they come round again: more times than anybody scales by hand in a week. */
+const OPERATOR_DELAYS = 16;
+
+/** What the engine is told of a scenario’s cluster, and of the person who would scale it by hand. */
+export function clusterOf(scenario: Scenario, book: PriceBook, seed: number): Cluster {
   const { worker, zones } = scenario.cluster;
+  const operator = stream(seed, 'operator');
+  const spreadMs = OPERATOR_DELAY_MAX_MS - OPERATOR_DELAY_MIN_MS + 1;
   return {
     id: scenario.name,
     zones,
@@ -84,6 +92,11 @@ export function clusterOf(scenario: Scenario, book: PriceBook): Cluster {
     onDemandBdtPerHour: priceMicroBdtPerHour(book, 'on-demand') / MICRO_BDT_PER_BDT,
     spotBdtPerHour: priceMicroBdtPerHour(book, 'spot') / MICRO_BDT_PER_BDT,
     calendar: scenario.calendar,
+    timeZoneOffsetMinutes: scenario.timeZoneOffsetMinutes,
+    operatorDelaysMs: Array.from(
+      { length: OPERATOR_DELAYS },
+      () => OPERATOR_DELAY_MIN_MS + operator.nextInt(spreadMs),
+    ),
   };
 }
 
@@ -98,7 +111,7 @@ export function run(options: RunOptions): Run {
     throw new RangeError(`there is no price book "${scenario.prices}"`);
   }
   const demand = options.demand ?? runUnconstrained(scenario, seed);
-  const cluster = clusterOf(scenario, book);
+  const cluster = clusterOf(scenario, book, seed);
   const world = new World(scenario, demand, seed);
   const table = new Table();
   const meter = new Meter(scenario, demand);

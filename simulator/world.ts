@@ -215,6 +215,7 @@ export interface BilledInstance {
 export class World {
   readonly scenario: Scenario;
   readonly demand: Demand;
+  readonly seed: number;
   readonly shapes: readonly PodShape[];
   readonly prometheus: Prometheus;
   /** The step that comes next, and the instant of the last one. */
@@ -315,6 +316,7 @@ export class World {
   constructor(scenario: Scenario, demand: Demand, seed: number) {
     this.scenario = scenario;
     this.demand = demand;
+    this.seed = seed;
     this.nowMs = demand.firstStepAtMs;
     this.#stepSeconds = demand.stepMs / 1000;
     this.#boot = stream(seed, 'boot');
@@ -371,6 +373,7 @@ export class World {
       this.unschedulableTotal,
       this.latencyP95Ms,
       this.arrivedRequests / this.#stepSeconds,
+      this.#pendingPods(),
     );
     if (nowMs - this.#hpaSyncedAtMs >= HPA_SYNC_MS) {
       this.#hpaSyncedAtMs = nowMs;
@@ -447,6 +450,15 @@ export class World {
         (this.runningTotal[s]! + this.startingTotal[s]!) * this.#workloads[s]!.workingSetMib;
     }
     return Math.min(100, (100 * usedMib) / (this.#upCount * worker.mib));
+  }
+
+  /** Pods in phase Pending: without a node, or on one and starting. */
+  #pendingPods(): number {
+    let pods = 0;
+    for (let s = 0; s < this.#shapeCount; s++) {
+      pods += this.#waiting[s]!.total + this.startingTotal[s]!;
+    }
+    return pods;
   }
 
   // ================================================================ pods

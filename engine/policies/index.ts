@@ -4,15 +4,29 @@ import {
   type FleetSettings,
   type SettingDescriptions,
 } from '../settings.ts';
+import { consolidating } from './consolidating.ts';
+import { manual } from './manual.ts';
+import { nodeFleetAsWritten } from './node-fleet-as-written.ts';
 import { nodeFleet } from './node-fleet.ts';
+import { pendingDriven } from './pending-driven.ts';
 import type { Policy } from './policy.ts';
+import { scheduled } from './scheduled.ts';
 import { staticPolicy } from './static.ts';
+import { sustained } from './sustained.ts';
+import { targetTracking } from './target-tracking.ts';
 import { trailingMax } from './trailing-max.ts';
 
 /** Every policy, in the order in which they are shown. */
 export const POLICIES: readonly Policy[] = [
   staticPolicy as unknown as Policy,
+  manual as unknown as Policy,
   nodeFleet as unknown as Policy,
+  nodeFleetAsWritten as unknown as Policy,
+  sustained as unknown as Policy,
+  scheduled as unknown as Policy,
+  targetTracking as unknown as Policy,
+  pendingDriven as unknown as Policy,
+  consolidating as unknown as Policy,
   trailingMax as unknown as Policy,
 ];
 
@@ -113,4 +127,5 @@ function pick(
   return Object.fromEntries(Object.entries(values).filter(([key]) => key in keys));
 }
 
+export { CPU_AS_WRITTEN, PENDING_AS_WRITTEN, QUERIES_AS_WRITTEN } from './node-fleet-as-written.ts';
 export type { Policy, PolicyInput, Proposal } from './policy.ts';

@@ -1,10 +1,10 @@
 import { verdict, type RuleVerdict } from '../explain.ts';
 import { freshValue } from '../observation.ts';
-import { numberSetting, type SettingDescriptions } from '../settings.ts';
+import { numberSetting, type SettingDescriptions, type SettingValues } from '../settings.ts';
 import { creditedMean, helpablePods, nodesLacking, trustedValue } from '../view.ts';
-import { hold, type Policy } from './policy.ts';
+import { hold, type Policy, type PolicyInput, type Proposal } from './policy.ts';
 
-const settings = {
+export const fiveRulesSettings = {
   pendingStep: numberSetting({
     default: 2,
     min: 1,
@@ -47,87 +47,115 @@ const settings = {
   }),
 } satisfies SettingDescriptions;
 
+/** The brief’s first rule: 5 min after any action, 10 min before a removal. */
+export const FIVE_RULES_COOLDOWNS = {
+  cooldownAfterActionSeconds: 300,
+  cooldownBeforeRemovalSeconds: 600,
+};
+
 /**
  * The client’s five rules, in their order. The first, the cool-down, is the guard of that name with the defaults below;
  * the other four are asked here, and the first that fires is the proposal.
  */
-export const nodeFleet: Policy<typeof settings> = {
+export const nodeFleet: Policy<typeof fiveRulesSettings> = {
   name: 'node-fleet',
   summary:
     'the brief’s five rules: cooldown, pending +2, CPU > 70 % +1, sale incoming +1, CPU < 30 % −1',
-  settings,
+  settings: fiveRulesSettings,
   scales: true,
-  fleetDefaults: () => ({ cooldownAfterActionSeconds: 300, cooldownBeforeRemovalSeconds: 600 }),
-  propose({ view, fleet, cluster, settings, memory }) {
+  fleetDefaults: () => FIVE_RULES_COOLDOWNS,
+  propose(input) {
+    const { view, fleet, cluster, settings } = input;
     const maxAgeMs = settings.readingMaxAgeSeconds * 1000;
-    const rules: RuleVerdict[] = [];
-
-    const pods = helpablePods(view, cluster, maxAgeMs);
-    const lacking = nodesLacking(view, fleet, cluster, maxAgeMs);
-    if (pods === null || lacking === null) {
-      rules.push(verdict('pods-unschedulable', 'unknown', 0, 0));
-    } else if (lacking > 0) {
-      rules.push(verdict('pods-unschedulable', 'fires', pods, 0));
-      return {
-        action: 'scaleUp',
-        count: settings.pendingStep,
-        level: 'CRITICAL',
-        evidence: 'pods',
-        rules,
-        memory,
-      };
-    } else {
-      rules.push(verdict('pods-unschedulable', 'quiet', pods, 0));
-    }
-
     const cpu = view.metrics.cpuPercent;
-    const credited =
-      freshValue(cpu, view.nowMs, maxAgeMs) === null ? null : creditedMean(cpu, view, fleet);
-    if (credited === null) {
-      rules.push(verdict('cpu-high', 'unknown', 0, settings.cpuHighPercent));
-    } else if (credited > settings.cpuHighPercent) {
-      rules.push(verdict('cpu-high', 'fires', credited, settings.cpuHighPercent));
-      return {
-        action: 'scaleUp',
-        count: settings.cpuStep,
-        level: 'HIGH_LOAD',
-        evidence: 'cpu',
-        rules,
-        memory,
-      };
-    } else {
-      rules.push(verdict('cpu-high', 'quiet', credited, settings.cpuHighPercent));
-    }
-
-    const saleInMs = nextSaleInMs(view.nowMs, cluster.calendar);
-    const leadMs = settings.saleLeadSeconds * 1000;
-    if (saleInMs <= leadMs) {
-      rules.push(verdict('sale-incoming', 'fires', saleInMs, leadMs));
-      return {
-        action: 'scaleUp',
-        count: settings.cpuStep,
-        level: 'PREDICTIVE',
-        evidence: 'calendar',
-        rules,
-        memory,
-      };
-    }
-    rules.push(
-      verdict('sale-incoming', 'quiet', Number.isFinite(saleInMs) ? saleInMs : -1, leadMs),
+    const isFresh = freshValue(cpu, view.nowMs, maxAgeMs) !== null;
+    return askFiveRules(
+      {
+        podsRule: 'pods-unschedulable',
+        pods: helpablePods(view, cluster, maxAgeMs),
+        nodesLacking: nodesLacking(view, fleet, cluster, maxAgeMs),
+        cpuForAdding: isFresh ? creditedMean(cpu, view, fleet) : null,
+        cpuForRemoving: trustedValue(cpu, view, settings),
+      },
+      input,
     );
-
-    const low = trustedValue(cpu, view, settings);
-    if (low === null || pods === null) {
-      rules.push(verdict('cpu-low', 'unknown', 0, settings.cpuLowPercent));
-    } else if (low < settings.cpuLowPercent && pods === 0) {
-      rules.push(verdict('cpu-low', 'fires', low, settings.cpuLowPercent));
-      return { action: 'scaleDown', count: 1, level: 'LOW_LOAD', evidence: 'cpu', rules, memory };
-    } else {
-      rules.push(verdict('cpu-low', 'quiet', low, settings.cpuLowPercent));
-    }
-    return hold(rules, memory);
   },
 };
+
+/** What the rules compare; null: it could not be read. */
+export interface SeenByRules {
+  readonly podsRule: 'pods-unschedulable' | 'pods-pending';
+  readonly pods: number | null;
+  /** Nodes that those pods need beyond what is on its way. */
+  readonly nodesLacking: number | null;
+  readonly cpuForAdding: number | null;
+  readonly cpuForRemoving: number | null;
+}
+
+/** Rules two to five of the brief on these numbers, whatever they were measured with. */
+export function askFiveRules(
+  { podsRule, pods, nodesLacking, cpuForAdding, cpuForRemoving }: SeenByRules,
+  { view, cluster, settings, memory }: PolicyInput<SettingValues<typeof fiveRulesSettings>>,
+): Proposal {
+  const rules: RuleVerdict[] = [];
+
+  if (pods === null || nodesLacking === null) {
+    rules.push(verdict(podsRule, 'unknown', 0, 0));
+  } else if (nodesLacking > 0) {
+    rules.push(verdict(podsRule, 'fires', pods, 0));
+    return {
+      action: 'scaleUp',
+      count: settings.pendingStep,
+      level: 'CRITICAL',
+      evidence: 'pods',
+      rules,
+      memory,
+    };
+  } else {
+    rules.push(verdict(podsRule, 'quiet', pods, 0));
+  }
+
+  if (cpuForAdding === null) {
+    rules.push(verdict('cpu-high', 'unknown', 0, settings.cpuHighPercent));
+  } else if (cpuForAdding > settings.cpuHighPercent) {
+    rules.push(verdict('cpu-high', 'fires', cpuForAdding, settings.cpuHighPercent));
+    return {
+      action: 'scaleUp',
+      count: settings.cpuStep,
+      level: 'HIGH_LOAD',
+      evidence: 'cpu',
+      rules,
+      memory,
+    };
+  } else {
+    rules.push(verdict('cpu-high', 'quiet', cpuForAdding, settings.cpuHighPercent));
+  }
+
+  const saleInMs = nextSaleInMs(view.nowMs, cluster.calendar);
+  const leadMs = settings.saleLeadSeconds * 1000;
+  if (saleInMs <= leadMs) {
+    rules.push(verdict('sale-incoming', 'fires', saleInMs, leadMs));
+    return {
+      action: 'scaleUp',
+      count: settings.cpuStep,
+      level: 'PREDICTIVE',
+      evidence: 'calendar',
+      rules,
+      memory,
+    };
+  }
+  rules.push(verdict('sale-incoming', 'quiet', Number.isFinite(saleInMs) ? saleInMs : -1, leadMs));
+
+  if (cpuForRemoving === null || pods === null) {
+    rules.push(verdict('cpu-low', 'unknown', 0, settings.cpuLowPercent));
+  } else if (cpuForRemoving < settings.cpuLowPercent && pods === 0) {
+    rules.push(verdict('cpu-low', 'fires', cpuForRemoving, settings.cpuLowPercent));
+    return { action: 'scaleDown', count: 1, level: 'LOW_LOAD', evidence: 'cpu', rules, memory };
+  } else {
+    rules.push(verdict('cpu-low', 'quiet', cpuForRemoving, settings.cpuLowPercent));
+  }
+  return hold(rules, memory);
+}
 
 /** Time until the next sale begins; Infinity when the calendar has none ahead. A sale that runs is no longer incoming. */
 function nextSaleInMs(nowMs: number, calendar: readonly { readonly startAtMs: number }[]): number {

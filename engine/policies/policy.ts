@@ -18,7 +18,7 @@ export interface Proposal {
   readonly count: number;
   readonly level: Level;
   /** What the proposal rests on: the guard of readings asks for these. */
-  readonly evidence: 'pods' | 'cpu' | 'calendar' | 'none';
+  readonly evidence: 'pods' | 'cpu' | 'memory' | 'calendar' | 'none';
   readonly rules: RuleVerdict[];
   readonly memory: readonly number[];
 }
@@ -30,6 +30,16 @@ export interface Policy<D extends SettingDescriptions = SettingDescriptions> {
   readonly settings: D;
   /** Its own defaults for the settings that surround every policy. */
   readonly fleetDefaults: (own: SettingValues<D>) => Partial<FleetSettings>;
+  /** Readings that it needs beside the standard ones, by name (`customReading`). Left out: none. */
+  readonly readings?: readonly string[];
+  /**
+   * How long pods may be unschedulable before it asks for a node, ms; Infinity: it does not look at pods. Left out: 0. What
+   * liveness (17) may expect of it.
+   */
+  readonly pendingPatienceMs?: (
+    settings: SettingValues<D> & FleetSettings,
+    cluster: Cluster,
+  ) => number;
   /** Whether it costs what running an autoscaler costs (Lambda, table). */
   readonly scales: boolean;
   readonly propose: (input: PolicyInput<SettingValues<D>>) => Proposal;

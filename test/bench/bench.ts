@@ -130,7 +130,7 @@ const BARE_CYCLES = 21_600;
 
 /** Cycles against a world that stands still: every answer is made before the clock starts. */
 function bareCycles(scenario: Scenario, configured: ConfiguredPolicy): () => void {
-  const cluster = clusterOf(scenario, priceBook('techflow')!);
+  const cluster = clusterOf(scenario, priceBook('techflow')!, SEED);
   const nowMs = scenario.trace.startAtMs;
   const instances: Instance[] = [];
   const nodes: KubeNode[] = [];

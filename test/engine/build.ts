@@ -61,6 +61,8 @@ export function cluster(changes: Partial<Cluster> = {}): Cluster {
     onDemandBdtPerHour: 10,
     spotBdtPerHour: 3,
     calendar: [],
+    timeZoneOffsetMinutes: 360,
+    operatorDelaysMs: [],
     ...changes,
   };
 }
@@ -79,6 +81,7 @@ export function metrics(changes: Partial<Metrics> = {}): Metrics {
     unschedulablePods: reading(0),
     apiLatencyP95Ms: reading(80),
     requestsPerSecond: reading(100),
+    custom: [],
     ...changes,
   };
 }

@@ -4,6 +4,7 @@ import {
   decodeState,
   HOLDER_GRACE_MS,
   LOCK_MS,
+  type ConfiguredPolicy,
   type EffectKind,
 } from '../../engine/index.ts';
 import {
@@ -338,6 +339,38 @@ describe('what cannot be read', () => {
     const played = play({ seen: { ...fleetOf(3), instances: [] }, stored: known(three) });
     expect(mutations(played)).toEqual([]);
     expect(alarmsOf(played).join()).toContain('observation-contradicts-state');
+  });
+});
+
+describe('custom readings', () => {
+  const policy = (): ConfiguredPolicy => {
+    const { policy: nodeFleet, settings } = configured();
+    return { policy: { ...nodeFleet, readings: ['queue', 'errors'] }, settings };
+  };
+
+  test('are asked for by the names that the policy gives, and seen by it in thousandths', () => {
+    const custom = [
+      { name: 'queue', reading: reading(7.00049) },
+      { name: 'errors', reading: reading(NaN) },
+    ];
+    const played = play({ policy: policy(), seen: { metrics: metrics({ custom }) } });
+    expect(only(played, 'queryMetrics')[0].custom).toEqual(['queue', 'errors']);
+    expect(decidedIn(played).view.metrics.custom).toEqual([
+      { name: 'queue', reading: reading(7) },
+      { name: 'errors', reading: { missing: 'not-a-number' } },
+    ]);
+  });
+
+  test('are missing, by name, when Prometheus does not answer', () => {
+    const played = play({ policy: policy(), answers: { queryMetrics: TIMEOUT } });
+    expect(decidedIn(played).view.metrics.custom).toEqual([
+      { name: 'queue', reading: { missing: 'timeout' } },
+      { name: 'errors', reading: { missing: 'timeout' } },
+    ]);
+  });
+
+  test('are not asked for by a policy that names none', () => {
+    expect(only(play(), 'queryMetrics')[0].custom).toEqual([]);
   });
 });
 

@@ -184,6 +184,17 @@ describe('readings: nothing is bought on a guess, nothing removed unless everyth
     expect(evidences.filter((evidence) => passes('up', evidence, seen))).toEqual(adds);
   });
 
+  test.each([
+    { what: 'memory of 90 s', memoryPercent: reading(90, 90 * SECOND), expected: true },
+    { what: 'memory of 90.001 s', memoryPercent: reading(90, 90_001), expected: false },
+    { what: 'no memory', memoryPercent: MISSING, expected: false },
+  ])('with $what one may add on memory: $expected', ({ memoryPercent, expected }) => {
+    expect(passes('up', 'memory', { metrics: metrics({ memoryPercent }) })).toBe(expected);
+    // It is asked of nothing else.
+    expect(passes('up', 'cpu', { metrics: metrics({ memoryPercent }) })).toBe(true);
+    expect(passes('up', 'memory', cpu(MISSING))).toBe(true);
+  });
+
   test.each<{ what: string; seen: Partial<View>; expected: boolean }>([
     { what: 'everything', seen: {}, expected: true },
     { what: 'no instances', seen: { instancesKnown: false }, expected: false },

@@ -194,9 +194,14 @@ const anyReading: fc.Arbitrary<Reading> = fc.oneof(
   }),
   fc.record({ missing: fc.constantFrom('unavailable', 'timeout', 'stale', 'low-coverage') }),
 ) as fc.Arbitrary<Reading>;
-const anyMetrics = fc.record(
-  Object.fromEntries(METRIC_NAMES.map((name) => [name, anyReading])),
-) as fc.Arbitrary<unknown> as fc.Arbitrary<Metrics>;
+const anyCustom = fc.array(
+  fc.record({ name: fc.constantFrom('queue', 'errorsPercent', ''), reading: anyReading }),
+  { maxLength: 3 },
+);
+const anyMetrics = fc.record({
+  ...Object.fromEntries(METRIC_NAMES.map((name) => [name, anyReading])),
+  custom: anyCustom,
+}) as fc.Arbitrary<unknown> as fc.Arbitrary<Metrics>;
 
 const anyWorkers = (shapes: number): fc.Arbitrary<Worker[]> =>
   fc
@@ -405,12 +410,14 @@ describe('the size of a journal', () => {
     },
   });
   const at = (afterMs: number): Metrics =>
-    Object.fromEntries(
-      Object.entries(metrics()).map(([name, each]) => [
-        name,
-        { ...each, sampledAtMs: NOW + afterMs - 7_000 },
-      ]),
-    ) as unknown as Metrics;
+    metrics(
+      Object.fromEntries(
+        METRIC_NAMES.map((name) => [
+          name,
+          { ...metrics()[name], sampledAtMs: NOW + afterMs - 7_000 },
+        ]),
+      ),
+    );
 
   test('a quiet record takes at most 64 bytes, whenever it comes', () => {
     const writer = new JournalWriter(HEADER);

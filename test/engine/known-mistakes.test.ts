@@ -3,12 +3,15 @@
 import { describe, expect, test } from 'vitest';
 import {
   countFleet,
+  CPU_AS_WRITTEN,
   decide,
   firstBlocking,
   MODES,
+  PENDING_AS_WRITTEN,
   POLICIES,
   type ConfiguredPolicy,
   type PinReason,
+  type Policy,
   type Reading,
   type View,
 } from '../../engine/index.ts';
@@ -65,6 +68,11 @@ const idleFleet = (count: number): Script => ({
 const pendingPods = (count: number): Script => ({
   seen: { ...fleetOf(3), pods: pods({ ...fleetOf(3).pods, unschedulable: [count] }) },
 });
+/** The readings of the brief's own two queries, which only node-fleet-as-written asks for. */
+const asWritten = (cpuPercent: number, pendingPods: number) => [
+  { name: CPU_AS_WRITTEN, reading: reading(cpuPercent) },
+  { name: PENDING_AS_WRITTEN, reading: reading(pendingPods) },
+];
 const decideOn = (changes: Partial<View>, policy: ConfiguredPolicy = configured()) =>
   decide(policy, cluster(), view(changes), []);
 /** The cycle `afterMs` later, by another holder, on what the one before left in the table. */
@@ -124,6 +132,7 @@ describe('3: a query that failed or was empty reads as zero', () => {
               unschedulablePods: gone,
               apiLatencyP95Ms: gone,
               requestsPerSecond: gone,
+              custom: [],
             },
           },
         });
@@ -511,7 +520,11 @@ describe('19: durations counted in cycles', () => {
         cluster(),
         view({
           nowMs,
-          metrics: metrics({ cpuPercent, memoryPercent: cpuPercent }),
+          metrics: metrics({
+            cpuPercent,
+            memoryPercent: cpuPercent,
+            custom: asWritten(5 / 7, 0),
+          }),
           lastScaleUpAtMs: NOW,
         }),
         memory,
@@ -540,15 +553,48 @@ describe('19: durations counted in cycles', () => {
 describe('20: every Pending pod counts', () => {
   const giant = shape('giant', { requestMillicpu: 2_001 });
 
-  test.each(POLICIES.filter(({ scales }) => scales).map(({ name }) => name))(
+  /** Decides on what has been so for as long as the policy waits, and for an hour more. */
+  function decideOnLasting(name: string, changes: Partial<View>) {
+    const policy = configured(name);
+    let memory: readonly number[] = [];
+    for (let n = 60; ; n--) {
+      const decided = decide(
+        policy,
+        cluster(),
+        view({ ...changes, nowMs: NOW - n * MINUTE }),
+        memory,
+      );
+      if (n === 0) {
+        return decided;
+      }
+      ({ memory } = decided);
+    }
+  }
+  const looksAtPods = ({ name, pendingPatienceMs }: Policy): boolean =>
+    name !== 'static' &&
+    name !== 'node-fleet-as-written' &&
+    (pendingPatienceMs?.(configured(name).settings, cluster()) ?? 0) < Infinity;
+
+  test.each(POLICIES.filter(looksAtPods).map(({ name }) => name))(
     '%s buys nothing for a pod that no node can hold',
     (name) => {
-      const impossible = { shapes: [giant], unschedulable: [50], workers: workers(3) };
-      expect(decideOn(impossible, configured(name)).decision.action).not.toBe('scaleUp');
+      const workersNow = workers(5);
+      const impossible = { shapes: [giant], unschedulable: [50], workers: workersNow, desired: 5 };
       const possible = { ...impossible, shapes: [WEB] };
-      expect(decideOn(possible, configured(name)).decision.action).toBe('scaleUp');
+      expect(decideOnLasting(name, possible).decision.action).toBe('scaleUp');
+      expect(decideOnLasting(name, impossible).decision.action).not.toBe('scaleUp');
     },
   );
+
+  test('node-fleet-as-written does, on purpose: it shows what the brief’s own query costs', () => {
+    const policy = configured('node-fleet-as-written');
+    const impossible = {
+      shapes: [giant],
+      unschedulable: [1],
+      metrics: metrics({ custom: asWritten(5, 1) }),
+    };
+    expect(decideOn(impossible, policy).decision).toMatchObject({ action: 'scaleUp', count: 2 });
+  });
 
   test('nor does it keep an idle node for it, but says so', () => {
     const played = play({

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { freshValue, METRIC_NAMES, missingMetrics, quantizeReading } from '../../engine/index.ts';
-import { MISSING, NOW, reading } from './build.ts';
+import {
+  customReading,
+  freshValue,
+  METRIC_NAMES,
+  missingMetrics,
+  quantizeReading,
+} from '../../engine/index.ts';
+import { metrics, MISSING, NOW, reading } from './build.ts';
 
 describe('a reading', () => {
   test('is kept in thousandths, so that the journal holds exactly what was decided on', () => {
@@ -37,4 +43,28 @@ test('an unreachable Prometheus leaves every metric missing, with the reason', (
   for (const name of METRIC_NAMES) {
     expect(metrics[name]).toEqual({ missing: 'timeout' });
   }
+});
+
+describe('custom readings', () => {
+  const custom = [
+    { name: 'queueLength', reading: reading(7) },
+    { name: 'errorsPercent', reading: MISSING },
+  ];
+
+  test('are found by name', () => {
+    expect(customReading(metrics({ custom }), 'queueLength')).toEqual(reading(7));
+    expect(customReading(metrics({ custom }), 'errorsPercent')).toEqual(MISSING);
+  });
+
+  test('that nobody asked for are missing, not zero', () => {
+    expect(customReading(metrics(), 'queueLength')).toEqual({ missing: 'unavailable' });
+  });
+
+  test('are missing by name when Prometheus is unreachable', () => {
+    expect(missingMetrics('timeout').custom).toEqual([]);
+    expect(missingMetrics('timeout', ['queueLength', 'a']).custom).toEqual([
+      { name: 'queueLength', reading: { missing: 'timeout' } },
+      { name: 'a', reading: { missing: 'timeout' } },
+    ]);
+  });
 });

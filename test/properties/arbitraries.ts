@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import {
   configurePolicy,
+  POLICIES,
   type ConfiguredPolicy,
   type CycleInput,
   type EffectKind,
@@ -75,7 +76,8 @@ export interface Case {
   readonly bootSeconds: number;
   readonly neverJoinsPercent: number;
   readonly cycleSeconds: number;
-  readonly policy: 'static' | 'node-fleet' | 'trailing-max';
+  /** The name of a policy. */
+  readonly policy: string;
   readonly nodeCountMin: number;
   readonly nodeCountMax: number;
   readonly spotPercent: number;
@@ -197,7 +199,7 @@ export const anyCase: fc.Arbitrary<Case> = fc.record({
   bootSeconds: fc.constantFrom(75, 20, 400),
   neverJoinsPercent: fc.constantFrom(0, 2, 40),
   cycleSeconds: fc.constantFrom(120, 60, 300),
-  policy: fc.constantFrom('static', 'node-fleet', 'trailing-max'),
+  policy: fc.constantFrom(...POLICIES.map(({ name }) => name)),
   nodeCountMin: whole(1, 4),
   nodeCountMax: whole(4, 12),
   spotPercent: whole(0, 100),
@@ -307,6 +309,10 @@ export function build(each: Case): Built {
     each.policy === 'static'
       ? { nodeCount: each.nodeCountMax }
       : {
+          // What lasts hours by default would never come about in one.
+          ...(each.policy === 'manual'
+            ? { baseNodeCount: each.nodeCountMin, quietSeconds: 1800 }
+            : {}),
           nodeCountMin: each.nodeCountMin,
           nodeCountMax: each.nodeCountMax,
           spotPercent: each.spotPercent,

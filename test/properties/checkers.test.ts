@@ -39,10 +39,15 @@ class Stage {
   readonly ids: readonly string[];
   readonly atMs: number;
 
-  constructor(number: number, overrides: Record<string, number> = {}, settings: Settings = {}) {
+  constructor(
+    number: number,
+    overrides: Record<string, number> = {},
+    settings: Settings = {},
+    policy = 'node-fleet',
+  ) {
     this.world = quietWorld(3, 3, { settings }).world;
     this.ids = this.world.aliveInstances().map(({ id }) => id);
-    const configured: ConfiguredPolicy = policyOf('node-fleet', overrides);
+    const configured: ConfiguredPolicy = policyOf(policy, overrides);
     const invariants = INVARIANTS.filter((each) => each.number === number);
     const options = { scenario: this.world.scenario, configured, calmFromMs: 0 };
     this.watch = checkers(options, invariants) as Watch;
@@ -592,6 +597,34 @@ describe('each checker bites', () => {
     expect(INVARIANTS.map(({ number }) => number).filter((number) => !bitten.has(number))).toEqual(
       [],
     );
+  });
+
+  test('liveness (17) has the patience of the policy, and four cycles more', () => {
+    const minutesUntilItBites = (policy: string): number => {
+      const stage = new Stage(17, {}, {}, policy);
+      stage.interpreter.advance(600_000);
+      const fromMs = stage.interpreter.nowMs;
+      for (let minutes = 0; minutes <= 120; minutes += 2) {
+        stage.interpreter.advance(fromMs + minutes * 60_000 - stage.interpreter.nowMs);
+        try {
+          stage.begin();
+          stage.perform({ kind: 'listPods' }, waitingPods);
+          stage.decide({}, {});
+          stage.end();
+        } catch (error) {
+          expect(error).toMatchObject({ number: 17 });
+          return minutes;
+        }
+      }
+      return Infinity;
+    };
+    expect(minutesUntilItBites('node-fleet')).toBe(6);
+    // After three minutes, which are over at the third look.
+    expect(minutesUntilItBites('sustained')).toBe(4 + 6);
+    // A person is there after 15 to 20; a calendar never is.
+    expect(minutesUntilItBites('manual')).toBeGreaterThanOrEqual(15 + 6);
+    expect(minutesUntilItBites('manual')).toBeLessThanOrEqual(20 + 6);
+    expect(minutesUntilItBites('scheduled')).toBe(Infinity);
   });
 
   test('a violation says which rule, when, what was found, and what was journalled last', () => {

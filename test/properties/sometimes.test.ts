@@ -1,7 +1,7 @@
 // What the properties rest on: a sweep of fixed seeds in which everything that may happen does happen, somewhere.
 import { expect, test } from 'vitest';
 import fc from 'fast-check';
-import { GUARDS, type DecisionRecord, type EffectKind } from '../../engine/index.ts';
+import { GUARDS, POLICIES, type DecisionRecord, type EffectKind } from '../../engine/index.ts';
 import {
   canMeet,
   FAULT_MODES,
@@ -51,8 +51,10 @@ const EXPECTED: readonly string[] = [
     'effect-failed',
   ].map((code) => `event ${code}`),
   ...['CRITICAL', 'HIGH_LOAD', 'PREDICTIVE', 'LOW_LOAD', 'TARGET'].map((level) => `level ${level}`),
-  'scale-up',
-  'scale-down',
+  ...POLICIES.filter(({ name }) => name !== 'static').flatMap(({ name }) => [
+    `${name} adds`,
+    `${name} removes`,
+  ]),
   'repair',
   'killed',
   'lock taken over',
@@ -109,6 +111,10 @@ function sightings(each: Case, saw: (what: string) => void): Observer {
       for (const what of seenIn(record)) {
         saw(what);
       }
+      const action = record.decided?.decision.action ?? 'hold';
+      if (action !== 'hold') {
+        saw(`${each.policy} ${action === 'scaleUp' ? 'adds' : 'removes'}`);
+      }
     },
     begun: () => each.hands.forEach(({ does }) => saw(`hand ${does}`)),
   };
@@ -128,11 +134,6 @@ function* seenIn({ outcome, decided, events }: DecisionRecord): Generator<string
   }
   yield `level ${explanation.level}`;
   yield `mode ${view.mode}`;
-  if (decision.action === 'scaleUp') {
-    yield 'scale-up';
-  } else if (decision.action === 'scaleDown') {
-    yield 'scale-down';
-  }
   if (decision.repair > 0) {
     yield 'repair';
   }

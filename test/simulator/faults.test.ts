@@ -77,7 +77,7 @@ function interpret(effect: Effect): Result {
 
 const LIST: Effect = { kind: 'listInstances' };
 const TERMINATE: Effect = { kind: 'terminateInstance', instanceId: 'i-1' };
-const QUERY: Effect = { kind: 'queryMetrics', atMs: T };
+const QUERY: Effect = { kind: 'queryMetrics', atMs: T, custom: [] };
 const launchOf = (count: number): Effect => ({
   kind: 'launchInstances',
   launch: {
@@ -189,6 +189,10 @@ describe('an effect that a fault strikes', () => {
       ok: true,
       metrics: missingMetrics('empty'),
       completedAtMs: T + LATENCY_MS,
+    });
+    const asking: Effect = { ...QUERY, custom: ['queue'] };
+    expect(faulty({ effect: 'queryMetrics', mode: 'empty' })(asking)).toMatchObject({
+      metrics: { custom: [{ name: 'queue', reading: { missing: 'empty' } }] },
     });
   });
 

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import {
   CALL_TIMEOUT_MS,
   emptyState,
+  PENDING_AS_WRITTEN,
   type DecisionRecord,
   type Effect,
   type EffectKind,
@@ -101,7 +102,7 @@ const effects = (): { [K in EffectKind]: EffectOf<K> } => ({
   },
   readInbox: { kind: 'readInbox' },
   clearInbox: { kind: 'clearInbox', instanceIds: [], kickedAtMs: null },
-  queryMetrics: { kind: 'queryMetrics', atMs: interpreter.nowMs },
+  queryMetrics: { kind: 'queryMetrics', atMs: interpreter.nowMs, custom: [] },
   listInstances: { kind: 'listInstances' },
   describeInstances: { kind: 'describeInstances', ids: [first()] },
   listNodes: { kind: 'listNodes' },
@@ -316,11 +317,24 @@ describe('lists', () => {
   it('metrics are those of the instant asked about', () => {
     interpreter.advance(3 * STEP_MS - 20);
     const atMs = interpreter.nowMs;
-    const answer = ask({ kind: 'queryMetrics', atMs });
+    const answer = ask({ kind: 'queryMetrics', atMs, custom: [] });
     // It is answered after the next scrape, which it does not see.
     expect(world.nowMs).toBe(START_AT_MS + 3 * STEP_MS);
     const reading = answer.ok ? answer.metrics.unschedulablePods : null;
     expect(reading).toMatchObject({ missing: null, sampledAtMs: START_AT_MS + 2 * STEP_MS });
+  });
+
+  it('custom readings are those asked for', () => {
+    interpreter.advance(3 * STEP_MS);
+    const custom = [PENDING_AS_WRITTEN, 'nobody-exports-this'];
+    expect(ask({ kind: 'queryMetrics', atMs: interpreter.nowMs, custom })).toMatchObject({
+      metrics: {
+        custom: [
+          { name: PENDING_AS_WRITTEN, reading: { value: 0, missing: null } },
+          { name: 'nobody-exports-this', reading: { missing: 'empty' } },
+        ],
+      },
+    });
   });
 });
 

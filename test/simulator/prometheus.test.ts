@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Reading } from '../../engine/index.ts';
+import {
+  CPU_AS_WRITTEN,
+  METRIC_NAMES,
+  PENDING_AS_WRITTEN,
+  type Metrics,
+  type Reading,
+} from '../../engine/index.ts';
 import { CPU_WINDOW_MS, Prometheus } from '../../simulator/prometheus.ts';
 import { extrapolatedRate } from '../../simulator/rate.ts';
 import { runs } from '../properties/arbitraries.ts';
@@ -132,6 +138,53 @@ class Fleet {
   }
 }
 
+/**
+ * The brief’s query from first principles: of each node’s CPUs every series but idle, and then their mean. A CPU’s busy time is
+ * split over its modes as these shares say.
+ */
+const MODE_SHARES = {
+  iowait: 0.06,
+  irq: 0,
+  nice: 0,
+  softirq: 0.04,
+  steal: 0,
+  system: 0.2,
+  user: 0.7,
+};
+function evaluatedAsWritten(all: readonly Series[], atMs: number): number {
+  const startMs = atMs - CPU_WINDOW_MS;
+  let sum = 0;
+  let count = 0;
+  for (const { atMs: times, idle, bootedAtMs } of all) {
+    const inside = times.flatMap((at, n) => (at >= startMs && at <= atMs ? [n] : []));
+    if (inside.length < 2) {
+      continue;
+    }
+    const [first, last] = [inside[0], inside[inside.length - 1]];
+    const busy = (n: number): number => (CORES * (times[n] - bootedAtMs)) / 1000 - idle[n];
+    for (let cpu = 0; cpu < CORES; cpu++) {
+      for (const share of Object.values(MODE_SHARES)) {
+        const value = (n: number): number => (share * busy(n)) / CORES;
+        const increase = value(last) - value(first);
+        sum += extrapolatedRate(
+          startMs,
+          atMs,
+          times[first],
+          times[last],
+          inside.length,
+          value(first),
+          increase,
+          true,
+        );
+        count++;
+      }
+    }
+  }
+  return count === 0 ? NaN : (100 * sum) / count;
+}
+
+const shown = (reading: Reading): number | string =>
+  reading.missing === null ? reading.value : reading.missing;
 const valueOf = (reading: Reading): number => (reading.missing === null ? reading.value : NaN);
 const coverageOf = (reading: Reading): number =>
   reading.missing === null ? reading.coverageRatio : NaN;
@@ -170,6 +223,12 @@ describe('the CPU query', () => {
           expect(Math.abs(reading.value - direct.value)).toBeLessThan(1e-9);
           expect(reading.sampledAtMs).toBe(direct.sampledAtMs);
           expect(reading.coverageRatio).toBe(direct.coverageRatio);
+          const [written] = fleet.prometheus.query(atMs, [CPU_AS_WRITTEN]).custom;
+          expect(written.reading).toMatchObject({
+            value: expect.closeTo(evaluatedAsWritten(fleet.series, atMs), 9) as number,
+            sampledAtMs: direct.sampledAtMs,
+            coverageRatio: direct.coverageRatio,
+          });
           seen.read++;
           seen.partial += reading.coverageRatio < 1 ? 1 : 0;
           seen.past += atMs < fleet.nowMs ? 1 : 0;
@@ -347,10 +406,9 @@ describe('the CPU query', () => {
 });
 
 describe('a query at an instant', () => {
+  const standard = (metrics: Metrics): Reading[] => METRIC_NAMES.map((name) => metrics[name]);
   const asked = (prometheus: Prometheus, atMs: number) =>
-    Object.values(prometheus.query(atMs)).map((reading) =>
-      reading.missing === null ? reading.value : reading.missing,
-    );
+    standard(prometheus.query(atMs)).map(shown);
 
   it('finds nothing before the first scrape', () => {
     const prometheus = new Prometheus(15_000, CORES, 4);
@@ -361,7 +419,7 @@ describe('a query at an instant', () => {
     const fleet = new Fleet();
     fleet.start();
     fleet.scrapes(2, 0.5);
-    fleet.prometheus.setGauges(61.5, 3, 250, 99.5);
+    fleet.prometheus.setGauges(61.5, 3, 250, 99.5, 7);
     const metrics = fleet.prometheus.query(fleet.nowMs + 14_999);
     expect(asked(fleet.prometheus, fleet.nowMs + 14_999)).toEqual([
       expect.closeTo(50, 9),
@@ -370,7 +428,7 @@ describe('a query at an instant', () => {
       250,
       99.5,
     ]);
-    for (const reading of Object.values(metrics)) {
+    for (const reading of standard(metrics)) {
       expect(reading.missing === null && reading.sampledAtMs).toBe(fleet.nowMs);
     }
     expect(coverageOf(metrics.unschedulablePods)).toBe(1);
@@ -381,11 +439,11 @@ describe('a query at an instant', () => {
     fleet.start();
     for (let n = 1; n <= 3; n++) {
       fleet.scrapes(1, 0.5);
-      fleet.prometheus.setGauges(10 * n, n, 100 * n, 1000 * n);
+      fleet.prometheus.setGauges(10 * n, n, 100 * n, 1000 * n, 2 * n);
     }
     const justBefore = fleet.prometheus.query(fleet.nowMs - 1);
     expect(asked(fleet.prometheus, fleet.nowMs - 1).slice(1)).toEqual([20, 2, 200, 2000]);
-    for (const reading of Object.values(justBefore)) {
+    for (const reading of standard(justBefore)) {
       expect(reading.missing === null && reading.sampledAtMs).toBe(fleet.nowMs - 15_000);
     }
     expect(asked(fleet.prometheus, T - 1)).toEqual(['empty', 'empty', 'empty', 'empty', 'empty']);
@@ -394,7 +452,73 @@ describe('a query at an instant', () => {
   it('knows no memory when no node is up, but still what others export', () => {
     const prometheus = new Prometheus(15_000, CORES, 4);
     prometheus.scrape(T, new Int32Array(4), 0, new Float64Array(4));
-    prometheus.setGauges(50, 2, 80, 10);
+    prometheus.setGauges(50, 2, 80, 10, 4);
     expect(asked(prometheus, T)).toEqual(['empty', 'empty', 2, 80, 10]);
+  });
+});
+
+describe('the brief’s own queries', () => {
+  const written = (fleet: Fleet, name = CPU_AS_WRITTEN): number =>
+    valueOf(fleet.prometheus.query(fleet.nowMs, [name]).custom[0].reading);
+
+  it.each([
+    [100, 0],
+    [70, 0.3],
+    [30, 0.7],
+    [0, 1],
+  ])('a node that is %i %% busy reads a seventh of that: a mean over modes, too', (busy, idle) => {
+    const fleet = new Fleet();
+    fleet.start();
+    fleet.scrapes(30, idle);
+    expect(written(fleet)).toBeCloseTo(busy / 7, 9);
+    expect(written(fleet)).toBeGreaterThanOrEqual(0);
+  });
+
+  it('so that 70 %% is out of reach and 30 %% is never exceeded', () => {
+    const fleet = new Fleet();
+    fleet.start();
+    fleet.start();
+    for (let n = 0; n < 40; n++) {
+      fleet.scrapes(1, 0);
+      expect(n === 0 || written(fleet) < 14.3).toBe(true);
+    }
+    expect(written(fleet)).toBeCloseTo(100 / 7, 9);
+  });
+
+  it('a window that is only partly filled reads less still: nothing cancels', () => {
+    const fleet = new Fleet();
+    fleet.start();
+    fleet.scrapes(6, 0);
+    // 5 spacings and half of one to the left, of 300 s.
+    expect(written(fleet)).toBeCloseTo((100 / 7) * ((5 * 15 + 7.5) / 300), 9);
+  });
+
+  it('pods in phase Pending are a gauge of their own', () => {
+    const fleet = new Fleet();
+    fleet.start();
+    fleet.scrapes(2, 0.5);
+    fleet.prometheus.setGauges(50, 3, 80, 10, 8);
+    expect(written(fleet, PENDING_AS_WRITTEN)).toBe(8);
+    expect(valueOf(fleet.prometheus.query(fleet.nowMs).unschedulablePods)).toBe(3);
+  });
+});
+
+describe('custom readings', () => {
+  const NAMES = [PENDING_AS_WRITTEN, 'nobody-exports-this', CPU_AS_WRITTEN];
+
+  it('come under their names, in the order in which they were asked for', () => {
+    const fleet = new Fleet();
+    fleet.start();
+    fleet.scrapes(2, 0.5);
+    const { custom } = fleet.prometheus.query(fleet.nowMs, NAMES);
+    expect(custom.map(({ name }) => name)).toEqual(NAMES);
+    expect(custom[1].reading).toEqual({ missing: 'empty' });
+  });
+
+  it('are none unless asked for, and empty before the first scrape', () => {
+    const prometheus = new Prometheus(15_000, CORES, 4);
+    expect(prometheus.query(T).custom).toEqual([]);
+    const empty = NAMES.map((name) => ({ name, reading: { missing: 'empty' } }));
+    expect(prometheus.query(T, NAMES).custom).toEqual(empty);
   });
 });

@@ -29,7 +29,7 @@ const sale = scenarioOf(
   [100, 150, 700, 300, 120, 80],
   30 * MINUTE_MS,
 );
-const POLICIES = ['static', 'node-fleet', 'trailing-max'];
+const POLICIES = ['static', 'manual', 'node-fleet', 'node-fleet-as-written', 'trailing-max'];
 const always = { fromMs: 0, toMs: Infinity };
 /** A little of everything, all the time. */
 const TROUBLE: readonly Fault[] = [
@@ -184,13 +184,38 @@ describe('the journal', () => {
       scenario: 'sale',
       seed: 9,
       cycleSeconds: 120,
-      cluster: clusterOf(sale, priceBook('techflow')!),
+      cluster: clusterOf(sale, priceBook('techflow')!, 9),
       policy: 'trailing-max',
       settings: policyOf('trailing-max').settings,
     });
     expect(header.cluster.calendar).toEqual(sale.calendar);
     expect(header.cluster.onDemandBdtPerHour).toBeCloseTo(33.333333, 9);
     expect(header.cluster.spotBdtPerHour).toBe(10);
+  });
+});
+
+describe('what the engine is told of a cluster', () => {
+  const told = (seed: number) => clusterOf(sale, priceBook('techflow')!, seed);
+
+  it('includes the zone in which its people read clocks', () => {
+    expect(told(1).timeZoneOffsetMinutes).toBe(360);
+    const elsewhere = { ...sale, timeZoneOffsetMinutes: -300 };
+    expect(clusterOf(elsewhere, priceBook('techflow')!, 1).timeZoneOffsetMinutes).toBe(-300);
+  });
+
+  it('includes how long a person takes to come: 15 to 20 min, drawn from the seed', () => {
+    const delays = Array.from({ length: 100 }, (_, seed) => told(seed).operatorDelaysMs).flat();
+    expect(Math.min(...delays)).toBeGreaterThanOrEqual(15 * MINUTE_MS);
+    expect(Math.max(...delays)).toBeLessThanOrEqual(20 * MINUTE_MS);
+    // Evenly: every quarter of the five minutes has about its share.
+    for (let quarter = 0; quarter < 4; quarter++) {
+      const from = (15 + 1.25 * quarter) * MINUTE_MS;
+      const inside = delays.filter((ms) => ms >= from && ms < from + 1.25 * MINUTE_MS).length;
+      expect(inside / delays.length).toBeGreaterThan(0.22);
+      expect(inside / delays.length).toBeLessThan(0.28);
+    }
+    expect(told(1)).toEqual(told(1));
+    expect(told(2).operatorDelaysMs).not.toEqual(told(1).operatorDelaysMs);
   });
 });
 

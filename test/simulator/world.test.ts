@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Instance, Reading } from '../../engine/index.ts';
+import { PENDING_AS_WRITTEN, type Instance, type Reading } from '../../engine/index.ts';
 import { World } from '../../simulator/world.ts';
 import { runs } from '../properties/arbitraries.ts';
 import {
@@ -1126,6 +1126,29 @@ describe('what Prometheus sees', () => {
       latency,
       2,
     ]);
+  });
+});
+
+describe('pods in phase Pending', () => {
+  it('are those without a node and those that start on one; running ones are not', () => {
+    const { world, demand } = quietWorld(1, 9);
+    demand.startSteps.fill(3);
+    const pending = (): number =>
+      valueOf(world.prometheus.query(world.nowMs, [PENDING_AS_WRITTEN]).custom[0].reading);
+    const unschedulable = (): number =>
+      valueOf(world.prometheus.query(world.nowMs).unschedulablePods);
+    step(world, 2);
+    // 7 of the 9 fit.
+    expect([pending(), unschedulable()]).toEqual([2, 2]);
+    launch(world);
+    const seen: number[][] = [];
+    for (let n = 0; n < 20; n++) {
+      step(world);
+      seen.push([pending(), unschedulable()]);
+    }
+    // While they pull their image they have a node and are Pending still.
+    expect(seen).toContainEqual([2, 0]);
+    expect(seen.at(-1)).toEqual([0, 0]);
   });
 });
 

@@ -74,7 +74,7 @@ describe('what simulate prints', () => {
     expect(stderr).toBe('');
     expect(exitCode).toBe(0);
     expect(widthOf(stdout)).toBeLessThanOrEqual(80);
-    const lines = stdout.split('\n');
+    const lines = stdout.split('\n\n')[1].split('\n');
     for (const name of [...policyNames, 'clairvoyant']) {
       expect(lines.filter((line) => line.startsWith(`${name} `))).toHaveLength(1);
     }
@@ -562,7 +562,7 @@ describe('bad input is told in one line and ends with 2', () => {
     [
       'a setting out of range',
       () => [trace, '--set', 'cpuHighPercent=101'],
-      /--set for node-fleet: cpuHighPercent is 101: expected/,
+      /--set for manual: cpuHighPercent is 101: expected/,
     ],
     [
       'bounds that exclude each other',

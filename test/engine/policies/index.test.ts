@@ -6,6 +6,14 @@ import {
   POLICIES,
 } from '../../../engine/index.ts';
 
+/** The defaults of policies whose source knows no cool-down, step or headroom. */
+const AT_ONCE = {
+  cooldownBeforeRemovalSeconds: 60,
+  stepDownMax: 10,
+  drainsInFlightMax: 10,
+  removalHeadroomPercent: 0,
+};
+
 /** What is wrong, as the settings named. */
 function problems(name: string, overrides: Readonly<Record<string, unknown>>) {
   const result = configurePolicy(name, overrides);
@@ -15,7 +23,19 @@ function problems(name: string, overrides: Readonly<Record<string, unknown>>) {
 describe('a policy is chosen by name', () => {
   test('the names are unique and each says what it is', () => {
     const names = POLICIES.map(({ name }) => name);
-    expect(names).toEqual(['static', 'node-fleet', 'trailing-max']);
+    expect(names).toEqual([
+      'static',
+      'manual',
+      'node-fleet',
+      'node-fleet-as-written',
+      'sustained',
+      'scheduled',
+      'target-tracking',
+      'pending-driven',
+      'consolidating',
+      'trailing-max',
+    ]);
+    expect(new Set(names).size).toBe(names.length);
     for (const { summary } of POLICIES) {
       expect(summary.length).toBeGreaterThan(10);
     }
@@ -30,7 +50,7 @@ describe('a policy is chosen by name', () => {
     expect(problems('magic', {})).toEqual([
       {
         setting: null,
-        message: 'unknown policy "magic": expected one of static, node-fleet, trailing-max',
+        message: `unknown policy "magic": expected one of ${POLICIES.map(({ name }) => name).join(', ')}`,
       },
     ]);
   });
@@ -141,9 +161,24 @@ describe('the description of a policy’s settings', () => {
   test.each([
     { name: 'static', defaults: { nodeCountMin: 5, nodeCountMax: 5, onDemandBase: 5 } },
     {
-      name: 'node-fleet',
-      defaults: { cooldownAfterActionSeconds: 300, cooldownBeforeRemovalSeconds: 600 },
+      name: 'manual',
+      defaults: {
+        cooldownBeforeRemovalSeconds: 60,
+        stepDownMax: 10,
+        drainsInFlightMax: 10,
+        onDemandBase: 5,
+        spotPercent: 0,
+      },
     },
+    { name: 'scheduled', defaults: AT_ONCE },
+    ...['node-fleet', 'node-fleet-as-written'].map((name) => ({
+      name,
+      defaults: { cooldownAfterActionSeconds: 300, cooldownBeforeRemovalSeconds: 600 },
+    })),
+    { name: 'sustained', defaults: {} },
+    { name: 'target-tracking', defaults: AT_ONCE },
+    { name: 'pending-driven', defaults: { ...AT_ONCE, joinTimeoutSeconds: 900 } },
+    { name: 'consolidating', defaults: { ...AT_ONCE, joinTimeoutSeconds: 900 } },
     {
       name: 'trailing-max',
       defaults: {
