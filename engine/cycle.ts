@@ -6,7 +6,10 @@ import { firstBlocking, type Explanation } from './explain.ts';
 import type { CycleEvent, CycleOutcome, DecisionRecord } from './journal.ts';
 import {
   absencesToConfirm,
+  DISOWNED_MS,
   nodeOfInstance,
+  TERMINATE_OVERDUE_MS,
+  unmatchedNodes,
   reconcile,
   withPoolOpen,
   withPoolRefused,
@@ -20,12 +23,14 @@ import {
   type KubeNode,
   type Metrics,
 } from './observation.ts';
-import { placeLaunches } from './placement.ts';
+import { placeLaunches, podsFitElsewhere } from './placement.ts';
 import type { ConfiguredPolicy } from './policies/index.ts';
 import {
   emptyState,
+  isOpen,
   missingCount,
   NO_MEMORY,
+  unansweredCount,
   type DecodedState,
   type DrainIntent,
   type FleetState,
@@ -34,7 +39,9 @@ import {
 } from './state.ts';
 import {
   countFleet,
+  helpablePods,
   isHelpable,
+  provenTemplate,
   type Cluster,
   type Mode,
   type PoolShare,
@@ -72,9 +79,16 @@ export const CLOCK_SKEW_MS = 60_000;
 /** Kept free at the end of a cycle for commit, journal and release. */
 const CLOSING_CALLS = 3;
 const CLOSING_MS = CLOSING_CALLS * CALL_TIMEOUT_MS;
+/** The lock, the lists, and the inbox. */
+const OBSERVING_MS = 3 * CALL_TIMEOUT_MS;
 const EVICTION_ROUNDS = 3;
 const EVICTION_PAUSE_MS = 10_000;
 const LAUNCH_ROUNDS = 4;
+/** A notice does not wait for the next tick because a cycle holds the lock: it asks again, this often. */
+const LOCK_RETRY_MS = 10_000;
+/** A launch that is not answered for so long is an alarm; after the other it is given up where it may not be sent again. */
+const UNANSWERED_ALARM_MS = 600_000;
+const UNANSWERED_GIVE_UP_MS = 3_600_000;
 const NO_NAMES: readonly string[] = [];
 
 /** What a cycle carries while it acts. */
@@ -92,6 +106,8 @@ interface Act {
   nodeCount: number;
   /** A write was refused because the lock is another’s by now: nothing more is done. */
   lockLost: boolean;
+  /** A launch had no answer: EC2 hangs, and no other is sent in this cycle, or nothing else would have time. */
+  launchHung: boolean;
   readonly events: CycleEvent[];
   readonly alarms: Alarm[];
 }
@@ -108,32 +124,35 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
   // Whatever begins before the deadline must end well inside the lease, by any clock: whoever deployed a longer timeout must
   // hear of it (S8).
   if (input.deadlineMs - input.nowMs + 2 * CLOCK_SKEW_MS > LOCK_MS) {
-    return yield* leave(input, 'lease-too-short', 0);
+    return yield* leave(input, 'lease-too-short', 0, 'lease-too-short');
   }
   if (input.trigger === 'alert' && (yield* isTooSoon(input))) {
     return yield* leave(input, 'too-soon', 0);
   }
-  const lock = yield* takeLock(input);
+  let lock = yield* takeLock(input, input.nowMs);
+  while (
+    lock.outcome === 'lock-held' &&
+    input.trigger !== 'schedule' &&
+    lock.nowMs + LOCK_RETRY_MS + OBSERVING_MS + CLOSING_MS <= input.deadlineMs
+  ) {
+    const waited = yield* perform({ kind: 'pause', untilMs: lock.nowMs + LOCK_RETRY_MS });
+    lock = yield* takeLock(input, waited.completedAtMs);
+  }
   if (lock.outcome !== 'held') {
     return yield* leave(input, lock.outcome, lock.epoch);
   }
 
-  // Observe: everything is read at once; what cannot be read is missing, never empty.
+  // Observe: what can be is read at once, and what cannot be read is missing, never empty. The inbox comes last: whoever
+  // taints a node for a notice has written the mark before, so each such taint that we see has its mark (S2).
   const custom = input.configured.policy.readings ?? NO_NAMES;
-  const [inbox, metrics, instances, nodes, pods] = yield* performAll([
-    { kind: 'readInbox' },
+  const [metrics, instances, nodes, pods] = yield* performAll([
     { kind: 'queryMetrics', atMs: lock.nowMs, custom },
     { kind: 'listInstances' },
     { kind: 'listNodes' },
     { kind: 'listPods' },
   ]);
-  const nowMs = Math.max(
-    inbox.completedAtMs,
-    metrics.completedAtMs,
-    instances.completedAtMs,
-    nodes.completedAtMs,
-    pods.completedAtMs,
-  );
+  const inbox = yield* perform({ kind: 'readInbox' });
+  const nowMs = inbox.completedAtMs;
   const act: Act = {
     input,
     lockEpoch: lock.epoch,
@@ -144,11 +163,15 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
     committed: lock.stored.kind === 'known' ? lock.stored.state : null,
     nodeCount: 0,
     lockLost: false,
+    launchHung: false,
     events: [],
     alarms: [],
   };
   if (!metrics.ok) {
     act.alarms.push({ code: 'metrics-missing', subject: metrics.reason });
+  }
+  if (!inbox.ok) {
+    act.alarms.push({ code: 'inbox-unreadable', subject: inbox.reason });
   }
   if (!instances.ok) {
     act.alarms.push({ code: 'ec2-unreachable', subject: instances.reason });
@@ -161,8 +184,12 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
   const stateBefore = act.state;
 
   if (input.mode === 'act' && act.state.launches.length > 0) {
-    yield* repeatUnansweredLaunches(act);
+    yield* repeatUnansweredLaunches(act, {
+      instances: instances.ok ? instances.instances : null,
+      inbox: inbox.ok ? inbox.inbox : null,
+    });
   }
+  let disowned: readonly string[] = [];
   let confirmedGone: readonly string[] = [];
   const toConfirm = absencesToConfirm(act.state, instances.ok ? instances.instances : null, nowMs);
   if (toConfirm.length > 0 && hasTime(act, 2 + CLOSING_CALLS)) {
@@ -173,8 +200,14 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
         (each) => each.state === 'pending' || each.state === 'running',
       );
       confirmedGone = toConfirm.filter((id) => !alive.some((instance) => instance.id === id));
-      // Alive, and yet in no list: its tags were taken off, or the list is not whole.
-      for (const { id } of alive) {
+      // Alive, and in no list for long: somebody took its tags off.
+      const { absent } = act.state;
+      disowned = alive
+        .map(({ id }) => id)
+        .filter((id) =>
+          absent.some((each) => each.instanceId === id && nowMs - each.sinceMs >= DISOWNED_MS),
+        );
+      for (const id of disowned) {
         act.alarms.push({ code: 'instance-unlisted', subject: id });
       }
     }
@@ -192,6 +225,7 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
     nodes: nodes.ok && nodes.nodes.length > 0 ? nodes.nodes : null,
     pods: pods.ok ? pods.pods : null,
     confirmedGone,
+    disowned,
   };
   const reconciled = reconcile(seen, act.state, input.configured, input.cluster);
   const { view } = reconciled;
@@ -247,14 +281,20 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
   return record;
 }
 
-/** Whether a cycle began less than 30 s ago: an epoch is the second in which its holder began (S6). */
+/** Whether a cycle began less than 30 s ago: an epoch is the second in which its holder began, or ahead of the clock (S6). */
 function* isTooSoon(input: CycleInput): Process<boolean> {
   const read = yield* perform({ kind: 'readLock' });
-  return read.ok && input.nowMs - read.lock.epoch * 1000 < ALERT_APART_MS;
+  const agoMs = read.ok ? input.nowMs - read.lock.epoch * 1000 : -1;
+  return agoMs >= 0 && agoMs < ALERT_APART_MS;
 }
 
 /** Ends a cycle that must not decide. */
-function* leave(input: CycleInput, outcome: CycleOutcome, epoch: number): Process<DecisionRecord> {
+function* leave(
+  input: CycleInput,
+  outcome: CycleOutcome,
+  epoch: number,
+  alarm?: Alarm['code'],
+): Process<DecisionRecord> {
   const record: DecisionRecord = {
     startedAtMs: input.nowMs,
     epoch,
@@ -263,6 +303,9 @@ function* leave(input: CycleInput, outcome: CycleOutcome, epoch: number): Proces
     events: [],
   };
   yield* perform({ kind: 'appendJournal', record });
+  if (alarm !== undefined) {
+    yield* perform({ kind: 'notify', alarms: [{ code: alarm, subject: input.cluster.id }] });
+  }
   return record;
 }
 
@@ -275,21 +318,25 @@ type Lock =
       readonly stored: DecodedState;
       readonly nowMs: number;
     }
-  | { readonly outcome: 'lock-held' | 'lock-unavailable'; readonly epoch: number };
+  | {
+      readonly outcome: 'lock-held' | 'lock-unavailable';
+      readonly epoch: number;
+      readonly nowMs: number;
+    };
 
 /**
  * Takes the lock under a new, higher epoch: the seconds since 1970, or one more than the last where that is ahead (S6).
  * After a refusal it looks: the lock may be ours, and only the answer to our own write was lost (S10).
  */
-function* takeLock(input: CycleInput): Process<Lock> {
-  let epoch = Math.floor(input.nowMs / 1000);
-  const lockExpiryAtMs = input.nowMs + LOCK_MS;
+function* takeLock(input: CycleInput, nowMs: number): Process<Lock> {
+  let epoch = Math.floor(nowMs / 1000);
+  const lockExpiryAtMs = nowMs + LOCK_MS;
   for (let attempt = 0; attempt < 2; attempt++) {
     const acquired = yield* perform({
       kind: 'acquireLock',
       owner: input.nonce,
       epoch,
-      nowMs: input.nowMs,
+      nowMs,
       lockExpiryAtMs,
       holderDeadlineAtMs: input.deadlineMs + HOLDER_GRACE_MS,
     });
@@ -303,7 +350,7 @@ function* takeLock(input: CycleInput): Process<Lock> {
     }
     const read = yield* perform({ kind: 'readLock' });
     if (!read.ok) {
-      return { outcome: 'lock-unavailable', epoch };
+      return { outcome: 'lock-unavailable', epoch, nowMs: read.completedAtMs };
     }
     const { lock, stored, completedAtMs } = read;
     if (lock.owner === input.nonce) {
@@ -315,18 +362,16 @@ function* takeLock(input: CycleInput): Process<Lock> {
       };
     }
     const free =
-      lock.owner === null ||
-      input.nowMs > lock.lockExpiryAtMs ||
-      input.nowMs > lock.holderDeadlineAtMs;
+      lock.owner === null || nowMs > lock.lockExpiryAtMs || nowMs > lock.holderDeadlineAtMs;
     if (!free) {
-      return { outcome: 'lock-held', epoch: lock.epoch };
+      return { outcome: 'lock-held', epoch: lock.epoch, nowMs: completedAtMs };
     }
     if (lock.epoch < epoch) {
-      return { outcome: 'lock-unavailable', epoch };
+      return { outcome: 'lock-unavailable', epoch, nowMs: completedAtMs };
     }
     epoch = lock.epoch + 1;
   }
-  return { outcome: 'lock-held', epoch };
+  return { outcome: 'lock-held', epoch, nowMs };
 }
 
 // ---------------------------------------------------------------- memory
@@ -378,8 +423,17 @@ function longerCooldownSeconds(settings: ConfiguredPolicy['settings']): number {
 
 /** What observe mode may remember: its memory and when it would have acted, but nothing of what it will not carry out. */
 function observed(before: FleetState, after: FleetState): FleetState {
-  const { launches, drains, joinFailures, joinFailedAtMs, poolBackoffs } = before;
-  return { ...after, launches, drains, joinFailures, joinFailedAtMs, poolBackoffs, desired: null };
+  const { launches, drains, joinFailures, joinFailedAtMs, poolBackoffs, victimBackoffs } = before;
+  return {
+    ...after,
+    launches,
+    drains,
+    joinFailures,
+    joinFailedAtMs,
+    poolBackoffs,
+    victimBackoffs,
+    desired: null,
+  };
 }
 
 /** The state with the decision’s intents in it. */
@@ -468,14 +522,26 @@ function attempt(
 
 /** What a person should know about pods that stay without room: no node could hold them (S13), or max is reached. */
 function raiseAlarms(act: Act, view: View, explanation: Explanation): void {
+  const { cluster } = act.input;
   view.shapes.forEach((shape, s) => {
-    if (view.unschedulable[s]! > 0 && !isHelpable(shape, act.input.cluster)) {
+    if (
+      view.unschedulable[s]! > 0 &&
+      !isHelpable(shape, cluster, provenTemplate(view.workers, cluster.template))
+    ) {
       act.alarms.push({ code: 'pods-no-node-can-hold', subject: shape.key });
     }
   });
   const waiting = view.unschedulable.some((count) => count > 0);
-  if (waiting && firstBlocking(explanation)?.rule === 'max') {
-    act.alarms.push({ code: 'at-max-with-pods-unschedulable', subject: act.input.cluster.id });
+  const rule = waiting ? firstBlocking(explanation)?.rule : undefined;
+  if (rule === 'max') {
+    act.alarms.push({ code: 'at-max-with-pods-unschedulable', subject: cluster.id });
+  } else if (rule === 'spend' || rule === 'pools' || rule === 'joining-works') {
+    act.alarms.push({ code: 'scale-up-blocked', subject: rule });
+  }
+  for (const intent of act.state.launches) {
+    if (unansweredCount(intent) > 0 && act.nowMs - intent.createdAtMs >= UNANSWERED_ALARM_MS) {
+      act.alarms.push({ code: 'launch-unanswered', subject: intent.id });
+    }
   }
 }
 
@@ -563,7 +629,7 @@ function* carryOut(act: Act, reconciled: Reconciled): Process<void> {
   if (act.state.drains.length > 0) {
     // Paused: nothing is evicted; what is committed as terminating is finished (S8, S18).
     if (act.input.mode !== 'paused') {
-      yield* lookAgain(act);
+      yield* lookAgain(act, reconciled.seen);
       yield* advanceDrains(act, reconciled);
     }
     yield* terminateCommitted(act);
@@ -573,7 +639,7 @@ function* carryOut(act: Act, reconciled: Reconciled): Process<void> {
   const { settledMarks } = reconciled;
   const toClear = settledMarks.length > 0 || kickedAtMs !== null;
   if (committed === 'ok' && toClear && hasTime(act, CLOSING_CALLS)) {
-    const cleared = yield* perform({ kind: 'clearInbox', instanceIds: settledMarks, kickedAtMs });
+    const cleared = yield* perform({ kind: 'clearInbox', marks: settledMarks, kickedAtMs });
     act.nowMs = cleared.completedAtMs;
   }
 }
@@ -584,21 +650,49 @@ function requestOf(intent: LaunchIntent, attempt: LaunchAttempt): LaunchRequest 
   return { clientToken, zone, market, count, templateVersion, intentId: intent.id, birthEpoch };
 }
 
-/** Attempts of earlier cycles that were never answered are sent again, byte for byte: only their answer settles them (S4). */
-function* repeatUnansweredLaunches(act: Act): Process<void> {
+/**
+ * Attempts of earlier cycles that were never answered are sent again, byte for byte: only their answer settles them (S4).
+ * Not past max, which may have come nearer since: one that EC2 has certainly done nothing about is then given up, the others
+ * after an hour. Whatever they launched all the same is adopted by its tags.
+ */
+function* repeatUnansweredLaunches(
+  act: Act,
+  { instances, inbox }: Pick<Seen, 'instances' | 'inbox'>,
+): Process<void> {
+  if (instances === null) {
+    return;
+  }
+  const isDoomed = (id: string): boolean =>
+    (inbox?.doomed ?? []).some(({ instanceId }) => instanceId === id) ||
+    act.state.drains.some(({ instanceId, reason }) => instanceId === id && reason !== 'scale-down');
+  const alive = instances.filter(({ state }) => state === 'pending' || state === 'running');
+  let there = alive.filter(({ id }) => !isDoomed(id)).length;
+  there += act.state.absent.filter(
+    ({ instanceId }) => !isDoomed(instanceId) && !alive.some(({ id }) => id === instanceId),
+  ).length;
   for (const intent of act.state.launches) {
-    const unanswered = intent.attempts.filter(({ outcome }) => outcome === 'unknown');
+    const unanswered = intent.attempts.filter(isOpen);
     if (unanswered.length === 0) {
       continue;
     }
     for (const each of unanswered) {
-      if (!mayMutate(act)) {
+      const visible = alive.filter(({ clientToken }) => clientToken === each.clientToken).length;
+      const fresh = Math.max(0, each.count - visible);
+      if (there + fresh > act.input.configured.settings.nodeCountMax) {
+        const oldMs = act.nowMs - intent.createdAtMs;
+        if (each.outcome === 'unsent' || oldMs >= UNANSWERED_GIVE_UP_MS) {
+          act.state = withAnswer(act.state, intent.id, each.number, 'refused', 0);
+        }
+        continue;
+      }
+      if (act.launchHung || !mayMutate(act)) {
         return;
       }
+      there += fresh;
       yield* sendAttempt(act, intent, each);
     }
     const answered = act.state.launches.find(({ id }) => id === intent.id)!;
-    const settled = answered.attempts.every(({ outcome }) => outcome !== 'unknown');
+    const settled = !answered.attempts.some(isOpen);
     // Instances that came and went were given up by whoever let them go.
     const spent = answered.attempts.some(({ outcome }) => outcome === 'spent');
     if (settled && !spent) {
@@ -623,11 +717,11 @@ function* sendNewLaunches(act: Act, view: View): Process<void> {
       if (sent.has(each.number)) {
         continue;
       }
-      if (!mayMutate(act)) {
+      if (act.launchHung || !mayMutate(act)) {
         return;
       }
       sent.add(each.number);
-      yield* sendAttempt(act, intent, each);
+      yield* sendAttempt(act, intent, each, true);
     }
     const answered = act.state.launches.find((each) => each.id === id)!;
     const missing = missingCount(answered);
@@ -658,7 +752,13 @@ function* sendNewLaunches(act: Act, view: View): Process<void> {
   }
 }
 
-function* sendAttempt(act: Act, intent: LaunchIntent, each: LaunchAttempt): Process<void> {
+/** @param isFirst whether it has certainly not been sent before */
+function* sendAttempt(
+  act: Act,
+  intent: LaunchIntent,
+  each: LaunchAttempt,
+  isFirst = false,
+): Process<void> {
   const answer = yield* perform({ kind: 'launchInstances', launch: requestOf(intent, each) });
   act.nowMs = answer.completedAtMs;
   const pool = `${each.market}/${each.zone}`;
@@ -700,8 +800,14 @@ function* sendAttempt(act: Act, intent: LaunchIntent, each: LaunchAttempt): Proc
     case 'timeout':
       // A throttle, an outage or a timeout says nothing of the pool: it is sent again, unchanged, until it is answered (S4).
       act.events.push({ code: 'launch-unanswered', subject: pool, value: each.count });
+      act.launchHung ||= answer.reason === 'timeout';
       if (answer.certainty === 'refused') {
         act.alarms.push({ code: 'ec2-unreachable', subject: answer.reason });
+      }
+      if (answer.certainty === 'refused' && (each.outcome === 'unsent' || isFirst)) {
+        act.state = withAnswer(act.state, intent.id, each.number, 'unsent', 0);
+      } else {
+        act.state = withAnswer(act.state, intent.id, each.number, 'unknown', 0);
       }
   }
 }
@@ -714,7 +820,7 @@ function rejected(intent: LaunchIntent): boolean {
 /** What an intent has launched, or may have, by pool. */
 function sharesOf(intent: LaunchIntent): PoolShare[] {
   return intent.attempts.flatMap(({ zone, market, count, outcome, launched }) => {
-    const there = outcome === 'unknown' ? count : launched;
+    const there = outcome === 'unknown' || outcome === 'unsent' ? count : launched;
     return there > 0 ? [{ zone, market, count: there }] : [];
   });
 }
@@ -724,10 +830,16 @@ function sharesOf(intent: LaunchIntent): PoolShare[] {
  * each cycle of a shortage would ask for more, and buy it all when it ends. What restores desired capacity stays desired.
  */
 function withoutUnmet(state: FleetState, intent: LaunchIntent, missing: number): FleetState {
+  if (missing <= 0) {
+    return state;
+  }
   const asked = Math.min(missing, intent.count - intent.repair);
-  return asked <= 0 || state.desired === null
-    ? state
-    : { ...state, desired: state.desired - asked };
+  // Taken back once: what the intent is for from now on is what it may still get.
+  const less = { count: intent.count - missing, repair: intent.repair - (missing - asked) };
+  const given = withIntent(state, { ...intent, ...less });
+  return asked === 0 || given.desired === null
+    ? given
+    : { ...given, desired: given.desired - asked };
 }
 
 function withIntent(state: FleetState, intent: LaunchIntent): FleetState {
@@ -777,20 +889,36 @@ function byText(a: string, b: string): number {
 // ---------------------------------------------------------------- draining
 
 /**
- * Looks once more at those that are given up as dead or never joined, just before that becomes irreversible (S8, S12): one
- * that is Ready after all stays; the others are marked for termination, which happens once that is committed.
+ * Looks once more at those that are given up, just before that becomes irreversible (S8, S12): dead, never joined, or taken
+ * by AWS with no node to drain. One whose node is there, and that may be a worker after all, stays; the others are marked
+ * for termination, which happens once that is committed.
  */
-function* lookAgain(act: Act): Process<void> {
+function* lookAgain(act: Act, { instances }: Seen): Process<void> {
   const givenUp = act.state.drains.filter(
-    ({ stage, reason }) =>
-      stage !== 'terminating' && (reason === 'unhealthy' || reason === 'never-joined'),
+    ({ stage, reason, nodeName }) =>
+      stage !== 'terminating' &&
+      (reason === 'unhealthy' ||
+        reason === 'never-joined' ||
+        (reason === 'reclaim' && nodeName === null)),
   );
-  if (givenUp.length === 0 || !(yield* relistNodes(act))) {
+  if (givenUp.length === 0 || instances === null || !(yield* relistNodes(act))) {
     return;
   }
+  if (unmatchedNodes(act.nodes!, instances).length > 0) {
+    return;
+  }
+  const joinTimeoutMs = act.input.configured.settings.joinTimeoutSeconds * 1000;
   for (const drain of givenUp) {
-    const node = nodeOfInstance(drain.instanceId, act.nodes, null);
-    if (node?.ready) {
+    const node = nodeOfInstance(drain.instanceId, act.nodes, instances);
+    if (node !== undefined && drain.reason === 'reclaim') {
+      act.state = withDrain(act.state, { ...drain, nodeName: node.name });
+      continue;
+    }
+    const registered =
+      node !== undefined &&
+      drain.reason === 'never-joined' &&
+      act.nowMs - node.createdAtMs < joinTimeoutMs;
+    if (node !== undefined && (node.ready || node.cordoned || registered)) {
       act.events.push({ code: 'drain-undone', subject: drain.instanceId, value: 0 });
       const drains = act.state.drains.filter((each) => each !== drain);
       act.state = { ...act.state, drains };
@@ -823,15 +951,12 @@ const DRAIN_ORDER: readonly DrainIntent['reason'][] = ['reclaim', 'rebalance', '
 
 /** Takes every drain as far as it can go now: a few rounds where a disruption budget refuses, all of them in each (S11). */
 function* advanceDrains(act: Act, { seen, view }: Reconciled): Process<void> {
-  const { desired, drains } = act.state;
-  // A hint is not a notice: its replacement comes first (S23).
-  const replaced = desired !== null && countFleet(view).ready >= desired;
-  let going = drains
+  let going = act.state.drains
     .filter(
-      ({ stage, reason }) =>
-        stage !== 'terminating' &&
-        DRAIN_ORDER.includes(reason) &&
-        (reason !== 'rebalance' || replaced),
+      (drain) =>
+        drain.stage !== 'terminating' &&
+        DRAIN_ORDER.includes(drain.reason) &&
+        mayGoOn(act, view, drain),
     )
     .sort((a, b) => DRAIN_ORDER.indexOf(a.reason) - DRAIN_ORDER.indexOf(b.reason))
     .map(({ id }) => id);
@@ -854,6 +979,32 @@ function* advanceDrains(act: Act, { seen, view }: Reconciled): Process<void> {
     act.nowMs = (yield* perform({ kind: 'pause', untilMs: resumesAtMs })).completedAtMs;
     going = refused;
   }
+}
+
+/**
+ * Whether a drain may move pods in this cycle. AWS does not wait; anything else is validated at every step (S12), and what
+ * cannot be read allows nothing. A hint is not a notice: its replacement comes first, and its pods fit elsewhere (S23).
+ */
+function mayGoOn(act: Act, view: View, { reason, instanceId }: DrainIntent): boolean {
+  if (reason === 'reclaim') {
+    return true;
+  }
+  if (!view.podsKnown || !view.instancesKnown || view.contradicted) {
+    return false;
+  }
+  if (reason === 'scale-down') {
+    return true;
+  }
+  const { cluster, configured } = act.input;
+  const worker = view.workers.find(({ id }) => id === instanceId);
+  const { desired } = act.state;
+  return (
+    desired !== null &&
+    worker !== undefined &&
+    countFleet(view).ready >= Math.min(desired, configured.settings.nodeCountMax) &&
+    helpablePods(view, cluster, 0) === 0 &&
+    podsFitElsewhere(worker, [], view, cluster, 0)
+  );
 }
 
 /**
@@ -903,7 +1054,7 @@ function* advanceDrain(act: Act, seen: Seen, drain: DrainIntent): Process<boolea
     }
     const answer = yield* perform({ kind: 'evictPod', namespace, name, uid });
     act.nowMs = answer.completedAtMs;
-    if (answer.ok) {
+    if (answer.ok || answer.reason === 'not-found') {
       accepted++;
     } else {
       refused++;
@@ -985,6 +1136,9 @@ function* terminateCommitted(act: Act): Process<void> {
     const answer = yield* perform({ kind: 'terminateInstance', instanceId: drain.instanceId });
     act.nowMs = answer.completedAtMs;
     const done = answer.ok || answer.reason === 'not-found';
+    if (act.nowMs - drain.progressedAtMs >= TERMINATE_OVERDUE_MS) {
+      act.alarms.push({ code: 'terminate-failing', subject: drain.instanceId });
+    }
     act.events.push({
       code: done ? 'terminated' : 'terminate-failed',
       subject: drain.instanceId,

@@ -1,5 +1,14 @@
 import type { DecisionRecord } from './journal.ts';
-import type { Inbox, Instance, KubeNode, Market, Metrics, PodOnNode, Pods } from './observation.ts';
+import type {
+  DoomedMark,
+  Inbox,
+  Instance,
+  KubeNode,
+  Market,
+  Metrics,
+  PodOnNode,
+  Pods,
+} from './observation.ts';
 import type { DecodedState, FleetState } from './state.ts';
 
 /**
@@ -66,8 +75,9 @@ interface EffectTypes {
   };
   releaseLock: { request: { owner: string; epoch: number }; result: Outcome<object, 'lock-lost'> };
   readInbox: { request: object; result: Outcome<{ inbox: Inbox }> };
+  /** Takes out these very marks and this kick: one that has come since, for the same instance too, stays. */
   clearInbox: {
-    request: { instanceIds: readonly string[]; kickedAtMs: number | null };
+    request: { marks: readonly DoomedMark[]; kickedAtMs: number | null };
     result: Outcome<object>;
   };
 
@@ -141,6 +151,11 @@ export type AlarmCode =
   | 'metrics-missing'
   | 'kubernetes-api-unreachable'
   | 'ec2-unreachable'
+  | 'inbox-unreadable'
+  | 'launch-unanswered'
+  | 'terminate-failing'
+  | 'lease-too-short'
+  | 'scale-up-blocked'
   | 'observation-contradicts-state'
   | 'instance-unlisted'
   | 'node-unmatched'

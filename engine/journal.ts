@@ -50,6 +50,7 @@ export const EVENT_CODES = [
   'policy-changed',
   'out-of-time',
   'effect-failed',
+  'disowned',
 ] as const;
 export type EventCode = (typeof EVENT_CODES)[number];
 

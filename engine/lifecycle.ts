@@ -13,11 +13,13 @@ import {
 import { holdsPinnedPod, podsFitElsewhere } from './placement.ts';
 import type { ConfiguredPolicy } from './policies/index.ts';
 import {
+  isOpen,
   unansweredCount,
   type Absence,
   type DrainIntent,
   type DrainReason,
   type FleetState,
+  type LostNode,
   type VictimBackoff,
 } from './state.ts';
 import {
@@ -42,6 +44,8 @@ export interface Seen {
   readonly pods: Pods | null;
   /** Instances that were absent and that a describe by id did not find either. */
   readonly confirmedGone: readonly string[];
+  /** Instances that are alive by their id, and have been in no list for long: somebody took them from us. */
+  readonly disowned: readonly string[];
 }
 
 export interface Reconciled {
@@ -55,14 +59,22 @@ export interface Reconciled {
   readonly strayTaints: readonly string[];
   /** Nodes whose instance is seen terminated: the node object goes. */
   readonly orphanNodes: readonly string[];
-  /** Doomed marks whose instance is gone: they leave the inbox. */
-  readonly settledMarks: readonly string[];
+  /** Doomed marks whose instance is gone, or that came to nothing: they leave the inbox. */
+  readonly settledMarks: readonly DoomedMark[];
 }
 
 /** An absence counts only after this long, and after a describe by id (S16). */
 export const ABSENCE_CONFIRM_MS = 300_000;
 /** NotReady for less than this is a flap, and changes nothing (S17). */
 const FLAP_MS = 120_000;
+/** NotReady for so many times as long as is allowed with a failed status check is dead, whatever that check says (S17). */
+const DEAD_ANYWAY_FACTOR = 6;
+/** Above this share of workers that are NotReady, something other than a node is wrong (S14). */
+const DEAD_ANYWAY_PERCENT_MAX = 45;
+/** A terminate that is not obeyed for this long: the instance counts against max again, and is an alarm. */
+export const TERMINATE_OVERDUE_MS = 600_000;
+/** Alive by its id and in no list for this long, an instance is not ours any more. */
+export const DISOWNED_MS = 1_800_000;
 /** AWS reclaims two minutes after its notice, or not at all. */
 const NOTICE_VOID_MS = 600_000;
 const VICTIM_BACKOFF_FIRST_MS = 1_800_000;
@@ -100,15 +112,15 @@ export function reconcile(
 ): Reconciled {
   const events: CycleEvent[] = [];
   const alarms: Alarm[] = [];
-  let seen = withoutTwins(listed, before);
+  const seen = withoutTwins(listed, before);
   let joined = join(seen, before);
   const doubted = seen.nodes !== null && nodesDoubted(seen.instances, joined, before);
   if (doubted) {
-    seen = { ...seen, nodes: null, pods: null };
-    joined = join(seen, before);
+    joined = { ...joined, complete: false };
   }
   const roll = callRoll(seen, before, events);
   let state = noteJoined(roll.state, joined, events);
+  state = noteLostNodes(state, seen, joined);
   const contradicted = roll.contradicted || joined.contradicted;
 
   if (contradicted || doubted) {
@@ -118,8 +130,18 @@ export function reconcile(
     alarms.push({ code: 'node-unmatched', subject: name });
   }
   state = forgetSettledIntents(state, seen);
-  state = beginRepairs(state, seen, joined, configured, cluster, contradicted, events, alarms);
-  const workersBefore = buildWorkers(seen, state, joined, NO_UNDONE);
+  state = beginRepairs(
+    state,
+    before,
+    seen,
+    joined,
+    configured,
+    cluster,
+    contradicted,
+    events,
+    alarms,
+  );
+  const workersBefore = buildWorkers(seen, state, joined, configured, NO_UNDONE);
   const undone = drainsToUndo(state, seen, workersBefore, configured, cluster, events, alarms);
   if (undone.ids.size > 0) {
     state = undone.state;
@@ -128,7 +150,7 @@ export function reconcile(
   state = forgetOldBackoffs(state, seen.nowMs);
 
   const workers =
-    undone.ids.size > 0 ? buildWorkers(seen, state, joined, undone.ids) : workersBefore;
+    undone.ids.size > 0 ? buildWorkers(seen, state, joined, configured, undone.ids) : workersBefore;
   const view = makeView(seen, state, workers, contradicted);
   return {
     seen,
@@ -138,7 +160,7 @@ export function reconcile(
     alarms,
     strayTaints: strayTaints(seen, state, joined),
     orphanNodes: joined.orphanNodes,
-    settledMarks: settledMarks(seen, state, undone.voided),
+    settledMarks: contradicted ? NONE : settledMarks(seen, state, configured, undone.voided),
   };
 }
 
@@ -153,6 +175,8 @@ interface Joined {
   readonly newlyReady: readonly string[];
   /** Nodes that can be matched to no instance in any way: each vetoes `never-joined` (S15). */
   readonly unmatched: readonly string[];
+  /** Whether a node that is not in the list does not exist, as far as anyone can tell. */
+  readonly complete: boolean;
   /** Most Ready nodes of ours belong to instances that were not listed: then that list is not believed (S16). */
   readonly contradicted: boolean;
   readonly orphanNodes: readonly string[];
@@ -164,6 +188,7 @@ const NOT_JOINED: Joined = {
   matched: 0,
   newlyReady: [],
   unmatched: [],
+  complete: false,
   contradicted: false,
   orphanNodes: [],
 };
@@ -230,8 +255,10 @@ function join(seen: Seen, state: FleetState): Joined {
       continue;
     }
     matched++;
-    if (node.ready) {
-      listed++;
+    // While memory is lost, one that has changed since it registered has been Ready, for all that can be told.
+    const hasBeenReady = node.ready || (seen.nowMs < state.recoveryUntilMs && !wasNeverReady(node));
+    listed += node.ready ? 1 : 0;
+    if (hasBeenReady) {
       const { id } = instances[at]!;
       // Both are sorted where nodes are named by their instance: the next is the one.
       if (state.joined[j] !== id) {
@@ -250,12 +277,25 @@ function join(seen: Seen, state: FleetState): Joined {
     }
   }
   const contradicted = unlisted > listed;
-  return { nodeOf, podsOf, matched, newlyReady, unmatched, contradicted, orphanNodes };
+  const complete = nodes !== null && unmatched.length === 0;
+  return { nodeOf, podsOf, matched, newlyReady, unmatched, complete, contradicted, orphanNodes };
 }
 
 /** Whether an instance that is not listed is one of ours: known, or not to be told while memory is lost (S6). */
 function mayBeOurs(instanceId: string, state: FleetState, nowMs: number): boolean {
   return nowMs < state.recoveryUntilMs || contains(state.known, instanceId);
+}
+
+/** Names of workers’ nodes that can be matched to none of these instances in any way (S15). */
+export function unmatchedNodes(
+  nodes: readonly KubeNode[],
+  instances: readonly Instance[],
+): readonly string[] {
+  return nodes
+    .filter(
+      (node) => node.instanceId === null && !node.controlPlane && findInstance(instances, node) < 0,
+    )
+    .map(({ name }) => name);
 }
 
 /** The node of an instance, however it is named (S15); undefined: none was listed. */
@@ -274,13 +314,16 @@ export function nodeOfInstance(
     : nodes.find(({ instanceId: id, internalIp }) => id === null && internalIp === address);
 }
 
+/** By its id, its name, or its address: of a living one, since EC2 uses addresses again. */
 function findInstance(instances: readonly Instance[], node: KubeNode): number {
   return instances.findIndex(
     (instance) =>
       instance.id === node.instanceId ||
       (node.instanceId === null &&
         (instance.id === node.name ||
-          (instance.privateIp !== null && instance.privateIp === node.internalIp))),
+          (isAlive(instance) &&
+            instance.privateIp !== null &&
+            instance.privateIp === node.internalIp))),
   );
 }
 
@@ -309,6 +352,7 @@ function callRoll(seen: Seen, state: FleetState, events: CycleEvent[]): Roll {
   let changed = false;
   let seenBefore = 0;
   let vanished = 0;
+  let disowned = 0;
   let k = 0;
   const strikeOrMiss = (instanceId: string): void => {
     const noted = state.absent.find((absence) => absence.instanceId === instanceId);
@@ -318,6 +362,12 @@ function callRoll(seen: Seen, state: FleetState, events: CycleEvent[]): Roll {
     const leaving = state.drains.some(
       (drain) => drain.instanceId === instanceId && drain.stage === 'terminating',
     );
+    if (seen.disowned.includes(instanceId)) {
+      changed = true;
+      events.push({ code: 'disowned', subject: instanceId, value: 0 });
+      disowned++;
+      return;
+    }
     if (seen.confirmedGone.includes(instanceId) || (leaving && noted !== undefined)) {
       changed = true;
       events.push({ code: 'gone', subject: instanceId, value: 0 });
@@ -359,7 +409,9 @@ function callRoll(seen: Seen, state: FleetState, events: CycleEvent[]): Roll {
   if (!changed && absent.length === state.absent.length) {
     return { state, contradicted: vanished * 2 > seenBefore };
   }
-  return { state: { ...state, known, absent }, contradicted: vanished * 2 > seenBefore };
+  // What a person took out of the fleet is not meant to be there either.
+  const desired = state.desired === null ? null : state.desired - disowned;
+  return { state: { ...state, known, absent, desired }, contradicted: vanished * 2 > seenBefore };
 }
 
 /** Where it was is not remembered: it counts for no zone, and not toward the on-demand floor. */
@@ -432,7 +484,7 @@ function noteJoined(
   events: readonly CycleEvent[],
 ): FleetState {
   const fresh = newlyReady.filter((id) => isKnown(state, id));
-  const kept = events.some(({ code }) => code === 'gone')
+  const kept = events.some(({ code }) => code === 'gone' || code === 'disowned')
     ? state.joined.filter((id) => isKnown(state, id))
     : state.joined;
   if (fresh.length === 0) {
@@ -445,9 +497,45 @@ function byText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** Remembers since when an instance that has joined lacks its node, in lists that can be believed. */
+function noteLostNodes(
+  state: FleetState,
+  { instances, nowMs }: Seen,
+  { nodeOf, matched, complete }: Joined,
+): FleetState {
+  if (instances === null || !complete) {
+    return state;
+  }
+  if (matched === instances.length) {
+    return state.lostNodes.length === 0 ? state : { ...state, lostNodes: NONE };
+  }
+  const lostNodes: LostNode[] = [];
+  for (let i = 0; i < instances.length; i++) {
+    const { id } = instances[i]!;
+    if (nodeOf[i] === null && isAlive(instances[i]!) && contains(state.joined, id)) {
+      lostNodes.push(
+        state.lostNodes.find(({ instanceId }) => instanceId === id) ?? {
+          instanceId: id,
+          sinceMs: nowMs,
+        },
+      );
+    }
+  }
+  const same =
+    lostNodes.length === state.lostNodes.length &&
+    lostNodes.every((each, n) => each === state.lostNodes[n]);
+  return same ? state : { ...state, lostNodes };
+}
+
+/** How long an instance that has joined has been without its node; 0: it has one, or it cannot be told. */
+function nodelessForMs(state: FleetState, instanceId: string, nowMs: number): number {
+  const lost = state.lostNodes.find((each) => each.instanceId === instanceId);
+  return lost === undefined ? 0 : nowMs - lost.sinceMs;
+}
+
 /**
- * Whether most of the fleet is said to have lost nodes that were seen Ready: a master that was replaced knows no node, and
- * no pod, for a while. Then that API is believed no more than one that is down, and nothing is done on its word.
+ * Whether most of the fleet is said to have lost nodes that were seen Ready: a master that was replaced knows none of its
+ * agents for a while. Then what is missing from its list is not known to be missing; what is in it is believed.
  */
 function nodesDoubted(
   instances: readonly Instance[] | null,
@@ -478,6 +566,7 @@ function nodesDoubted(
  */
 function beginRepairs(
   state: FleetState,
+  before: FleetState,
   seen: Seen,
   joined: Joined,
   configured: ConfiguredPolicy,
@@ -495,7 +584,8 @@ function beginRepairs(
   let { joinFailures, joinFailedAtMs } = state;
   const failedZones = new Set<string>();
   let repairing = state.drains.some((drain) => drain.reason === 'unhealthy');
-  const nodesComplete = seen.nodes !== null && joined.unmatched.length === 0;
+  const nodesComplete = joined.complete;
+  let failedNow = 0;
   const begin = (
     instance: Instance,
     node: KubeNode | null,
@@ -515,7 +605,7 @@ function beginRepairs(
       startedAtMs: nowMs,
       progressedAtMs: nowMs,
       podsLeft: 0,
-      stage: reason === 'reclaim' && node === null ? 'terminating' : 'tainting',
+      stage: 'tainting',
     });
     events.push({ code: reason, subject: instance.id, value: 0 });
   };
@@ -523,6 +613,7 @@ function beginRepairs(
   const marks = seen.inbox?.doomed ?? [];
   const joinTimeoutMs = configured.settings.joinTimeoutSeconds * 1000;
   const notReadyTimeoutMs = configured.settings.notReadyTimeoutSeconds * 1000;
+  const manyNotReady = isMostlyNotReady(instances, joined);
   for (let i = 0; i < instances.length; i++) {
     const instance = instances[i]!;
     if (!isAlive(instance)) {
@@ -531,14 +622,14 @@ function beginRepairs(
     const node = joined.nodeOf[i]!;
     const cause = marks.length === 0 ? null : causeOf(marks, instance.id);
     const hasJoined = node !== null && node.ready ? true : contains(state.joined, instance.id);
-    const overdue =
-      !hasJoined &&
-      (node === null || wasNeverReady(node)) &&
-      nowMs - Math.max(instance.launchedAtMs, node?.createdAtMs ?? 0) >= joinTimeoutMs;
-    const dead =
+    const overdue = !hasJoined && isJoinOverdue(instance, node, joinTimeoutMs, nowMs);
+    const deadForMs =
       node === null
-        ? hasJoined && nodesComplete
-        : !node.ready && nowMs - node.readyChangedAtMs >= notReadyTimeoutMs;
+        ? nodelessForMs(state, instance.id, nowMs)
+        : node.ready
+          ? 0
+          : nowMs - node.readyChangedAtMs;
+    const dead = !overdue && deadForMs >= notReadyTimeoutMs;
     if (cause === null && !overdue && !dead) {
       continue;
     }
@@ -547,31 +638,40 @@ function beginRepairs(
       continue;
     }
 
-    if (cause !== null) {
-      // Its node was not found, which is not "it has none": nothing is terminated undrained for that (S15), nor for a hint.
-      if (node === null && (!nodesComplete || cause === 'rebalance')) {
+    if (cause === 'reclaim' || (cause === 'rebalance' && node !== null)) {
+      // Its node was not found, which is not "it has none": nothing is terminated undrained for that (S15). A hint leaves a
+      // node alone that a person has cordoned (S18).
+      if ((node === null && !nodesComplete) || (cause === 'rebalance' && node!.cordoned)) {
         continue;
       }
       begin(instance, node, cause, drain);
     } else if (overdue) {
-      // Who has joined is not remembered just now, or cannot be told.
-      if (!nodesComplete || nowMs < state.recoveryUntilMs || node?.cordoned) {
+      // Who has joined is not remembered just now, or cannot be told; or it is not known to be a launch of ours.
+      const adopted = !contains(before.known, instance.id) || instance.birthEpoch <= 0;
+      if (!nodesComplete || nowMs < state.recoveryUntilMs || node?.cordoned || adopted) {
+        alarms.push({ code: 'node-unhealthy', subject: instance.id });
         continue;
       }
-      joinFailures++;
+      failedNow++;
       joinFailedAtMs = nowMs;
       failedZones.add(instance.zone);
-      if (joinFailures >= 2) {
-        alarms.push({ code: 'join-failing', subject: instance.zone });
-      }
       begin(instance, node, 'never-joined', drain);
-    } else {
+    } else if (dead) {
       alarms.push({ code: 'node-unhealthy', subject: instance.id });
-      if (!instance.statusCheckFailed || repairing || node?.cordoned) {
+      const deadAnyway =
+        !manyNotReady && deadForMs >= DEAD_ANYWAY_FACTOR * notReadyTimeoutMs && nodesComplete;
+      if ((!instance.statusCheckFailed && !deadAnyway) || repairing || node?.cordoned) {
         continue;
       }
       repairing = true;
       begin(instance, node, 'unhealthy', drain);
+    }
+  }
+  // A batch that fails together has one cause: up to the breaker each counts, and from then on it is one failed probe (S14).
+  if (failedNow > 0) {
+    joinFailures = joinFailures < 2 ? Math.min(2, joinFailures + failedNow) : joinFailures + 1;
+    if (joinFailures >= 2) {
+      failedZones.forEach((zone) => alarms.push({ code: 'join-failing', subject: zone }));
     }
   }
   if (begun.length === 0) {
@@ -592,6 +692,28 @@ function beginRepairs(
     }
   }
   return after;
+}
+
+function isMostlyNotReady(instances: readonly Instance[], { nodeOf }: Joined): boolean {
+  let alive = 0;
+  let notReady = 0;
+  for (let i = 0; i < instances.length; i++) {
+    if (isAlive(instances[i]!)) {
+      alive++;
+      notReady += nodeOf[i]?.ready ? 0 : 1;
+    }
+  }
+  return notReady > 1 && notReady * 100 > alive * DEAD_ANYWAY_PERCENT_MAX;
+}
+
+/** Whether an instance that was never seen Ready has had its time, which counts anew when its node registers. */
+function isJoinOverdue(
+  instance: Instance,
+  node: KubeNode | null,
+  joinTimeoutMs: number,
+  nowMs: number,
+): boolean {
+  return nowMs - Math.max(instance.launchedAtMs, node?.createdAtMs ?? 0) >= joinTimeoutMs;
 }
 
 /** Why an instance is marked: a notice counts before a hint; null: it is not. */
@@ -722,18 +844,22 @@ function drainsToUndo(
       }
       continue;
     }
-    if (drain.reason !== 'scale-down' && seen.mode !== 'paused') {
-      if (drainingForMs < Math.max(NOTICE_VOID_MS, settings.drainMaxSeconds * 1000)) {
+    // A person who cordons a node in mid-drain takes it over (S18); AWS takes it all the same.
+    const taken = worker !== undefined && worker.cordoned && drain.reason !== 'reclaim';
+    if (drain.reason !== 'scale-down' && seen.mode !== 'paused' && !taken) {
+      if (drainingForMs < noticeVoidMs(configured)) {
         continue;
       }
       voided.add(drain.instanceId);
     }
+    const moved = waiting !== null && waiting > 0 && drain.stage === 'evicting';
     const stalled =
       voided.has(drain.instanceId) ||
       seen.nowMs - drain.progressedAtMs >= settings.drainStallSeconds * 1000 ||
       drainingForMs >= settings.drainMaxSeconds * 1000;
     const undo =
       seen.mode === 'paused' ||
+      taken ||
       stalled ||
       lacking > 0 ||
       (waiting !== null && waiting > 0) ||
@@ -754,8 +880,14 @@ function drainsToUndo(
     }
     lacking--;
     events.push({ code: 'drain-undone', subject: drain.instanceId, value: drain.podsLeft });
+    // Paused, or in the hands of a person, it is no fault of the node’s; pods that it has moved and that wait are.
+    if (seen.mode === 'paused' || taken) {
+      continue;
+    }
     if (stalled) {
       alarms.push({ code: 'drain-stuck', subject: drain.instanceId });
+    }
+    if (stalled || moved) {
       victimBackoffs = withVictimFailed(victimBackoffs, drain.instanceId, seen.nowMs);
     }
   }
@@ -764,6 +896,11 @@ function drainsToUndo(
   }
   const drains = state.drains.filter((drain) => !ids.has(drain.instanceId));
   return { state: { ...state, drains, victimBackoffs, desired }, ids, voided };
+}
+
+/** After this long a notice, or a hint, that nothing came of is void. */
+function noticeVoidMs({ settings }: ConfiguredPolicy): number {
+  return Math.max(NOTICE_VOID_MS, settings.drainMaxSeconds * 1000);
 }
 
 function withVictimFailed(
@@ -785,6 +922,7 @@ function buildWorkers(
   seen: Seen,
   state: FleetState,
   joined: Joined,
+  { settings }: ConfiguredPolicy,
   undone: ReadonlySet<string>,
 ): readonly Worker[] {
   const { instances } = seen;
@@ -793,15 +931,17 @@ function buildWorkers(
     return workers;
   }
   const noPods: readonly number[] = seen.pods === null ? [] : zeros(seen.pods.shapes.length);
-  const leaving = leavingPhases(state, seen.inbox?.doomed ?? NONE);
-  const complete = seen.nodes !== null && joined.unmatched.length === 0;
+  const leaving = leavingPhases(state, seen.inbox?.doomed ?? NONE, seen.nowMs);
+  const joinTimeoutMs = settings.joinTimeoutSeconds * 1000;
+  const absentAs = (absence: Absence): Worker =>
+    absentWorker(absence, noPods, state, leaving, joinTimeoutMs, seen.nowMs);
   let next = 0;
   let absent = 0;
   let j = 0;
   for (let i = 0; i < instances.length; i++) {
     const instance = instances[i]!;
     while (absent < state.absent.length && state.absent[absent]!.instanceId < instance.id) {
-      workers.push(absentWorker(state.absent[absent++]!, noPods));
+      workers.push(absentAs(state.absent[absent++]!));
     }
     if (!isAlive(instance)) {
       continue;
@@ -822,7 +962,9 @@ function buildWorkers(
         ? 'joining'
         : leaves && !returning
           ? leaving[next]![1]
-          : stayingPhase(node, hasJoined, complete, seen.nowMs);
+          : node === null
+            ? nodelessPhase(instance, hasJoined, seen, state, joined, joinTimeoutMs)
+            : stayingPhase(instance, node, hasJoined, joinTimeoutMs, seen.nowMs);
     workers.push({
       id: instance.id,
       zone: instance.zone,
@@ -837,7 +979,7 @@ function buildWorkers(
     });
   }
   while (absent < state.absent.length) {
-    workers.push(absentWorker(state.absent[absent++]!, noPods));
+    workers.push(absentAs(state.absent[absent++]!));
   }
   return workers;
 }
@@ -846,14 +988,23 @@ function zeros(length: number): number[] {
   return new Array<number>(length).fill(0);
 }
 
-function absentWorker(absence: Absence, noPods: readonly number[]): Worker {
+/** One that has never joined is on its way, as Describe lags, and forgets; one that has is supply that cannot be seen. */
+function absentWorker(
+  { instanceId, sinceMs, zone, market }: Absence,
+  noPods: readonly number[],
+  state: FleetState,
+  leaving: readonly (readonly [id: string, phase: Phase])[],
+  joinTimeoutMs: number,
+  nowMs: number,
+): Worker {
+  const leavingPhase = leaving.find(([id]) => id === instanceId)?.[1];
+  const isOnItsWay = !contains(state.joined, instanceId) && nowMs - sinceMs < joinTimeoutMs;
   return {
-    id: absence.instanceId,
-    zone: absence.zone,
-    market: absence.market,
-    // Launched and not listed yet: on its way, as Describe lags.
-    phase: absence.seen ? 'absent' : 'booting',
-    launchedAtMs: absence.sinceMs,
+    id: instanceId,
+    zone,
+    market,
+    phase: leavingPhase ?? (isOnItsWay ? 'booting' : 'absent'),
+    launchedAtMs: sinceMs,
     readySinceMs: 0,
     cordoned: false,
     allocatableMillicpu: 0,
@@ -866,6 +1017,7 @@ function absentWorker(absence: Absence, noPods: readonly number[]): Worker {
 function leavingPhases(
   state: FleetState,
   marks: readonly DoomedMark[],
+  nowMs: number,
 ): readonly (readonly [id: string, phase: Phase])[] {
   if (state.drains.length === 0 && marks.length === 0) {
     return NONE;
@@ -874,8 +1026,10 @@ function leavingPhases(
   for (const mark of marks) {
     phases.set(mark.instanceId, 'doomed');
   }
-  for (const { instanceId, reason, stage } of state.drains) {
-    if (reason !== 'scale-down') {
+  for (const { instanceId, reason, stage, progressedAtMs } of state.drains) {
+    // One that does not go although it was told to takes a place again, or each repair would add another.
+    const disobeys = stage === 'terminating' && nowMs - progressedAtMs >= TERMINATE_OVERDUE_MS;
+    if (reason !== 'scale-down' && !disobeys) {
       phases.set(instanceId, 'doomed');
     } else if (stage === 'terminating') {
       phases.set(instanceId, 'terminating');
@@ -886,21 +1040,37 @@ function leavingPhases(
   return [...phases].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** @param complete whether a node that is not in the list does not exist, as far as anyone can tell */
-function stayingPhase(
-  node: KubeNode | null,
+/** One whose node is not listed: on its way while that is young, unknown while nothing can be told from it, else lost. */
+function nodelessPhase(
+  instance: Instance,
   hasJoined: boolean,
-  complete: boolean,
+  { nodes, nowMs }: Seen,
+  state: FleetState,
+  { complete }: Joined,
+  joinTimeoutMs: number,
+): Phase {
+  if (!hasJoined && !isJoinOverdue(instance, null, joinTimeoutMs, nowMs)) {
+    return 'booting';
+  }
+  if (nodes === null || (hasJoined && !complete)) {
+    return 'unknown';
+  }
+  return hasJoined && nodelessForMs(state, instance.id, nowMs) < FLAP_MS ? 'unknown' : 'not-ready';
+}
+
+function stayingPhase(
+  instance: Instance,
+  node: KubeNode,
+  hasJoined: boolean,
+  joinTimeoutMs: number,
   nowMs: number,
 ): Phase {
-  if (node === null) {
-    return !hasJoined ? 'booting' : complete ? 'not-ready' : 'unknown';
-  }
   if (node.ready) {
     return 'ready';
   }
-  if (!hasJoined && wasNeverReady(node)) {
-    return 'joining';
+  if (!hasJoined) {
+    const late = node.cordoned || isJoinOverdue(instance, node, joinTimeoutMs, nowMs);
+    return late ? 'not-ready' : 'joining';
   }
   return nowMs - node.readyChangedAtMs < FLAP_MS ? 'unknown' : 'not-ready';
 }
@@ -954,7 +1124,7 @@ function unansweredShares(
   const shares: PoolShare[] = [];
   for (const intent of state.launches) {
     for (const attempt of intent.attempts) {
-      if (attempt.outcome !== 'unknown') {
+      if (!isOpen(attempt)) {
         continue;
       }
       const visible = (instances ?? []).filter(
@@ -996,16 +1166,27 @@ function strayTaints(seen: Seen, state: FleetState, joined: Joined): readonly st
   return strays ?? NONE;
 }
 
-/** Marks of instances that are no longer there, and those that came to nothing. */
+/** Marks of instances that are no longer there, and those that came to nothing, with a drain of theirs or without. */
 function settledMarks(
   seen: Seen,
   state: FleetState,
+  configured: ConfiguredPolicy,
   voided: ReadonlySet<string>,
-): readonly string[] {
-  if (seen.inbox === null || seen.instances === null || seen.inbox.doomed.length === 0) {
+): readonly DoomedMark[] {
+  const { inbox, instances, nowMs } = seen;
+  if (
+    inbox === null ||
+    instances === null ||
+    inbox.doomed.length === 0 ||
+    nowMs < state.recoveryUntilMs
+  ) {
     return NONE;
   }
-  return seen.inbox.doomed
-    .map((mark) => mark.instanceId)
-    .filter((instanceId) => voided.has(instanceId) || !isKnown(state, instanceId));
+  return inbox.doomed.filter(
+    ({ instanceId, markedAtMs }) =>
+      voided.has(instanceId) ||
+      !isKnown(state, instanceId) ||
+      (nowMs - markedAtMs >= noticeVoidMs(configured) &&
+        !state.drains.some((drain) => drain.instanceId === instanceId)),
+  );
 }

@@ -181,6 +181,7 @@ export function chooseVictims(
   if (candidates.length === 0) {
     return [];
   }
+  const movable = zonesThatMayShrink(view, cluster, settings);
   // What stays free for the commonest shape if only its own pods move: an upper bound on the headroom that costs one
   // look at each node, so that a full fleet is not tried node against node.
   const headroom = headroomOf(view, cluster, settings.removalHeadroomPercent);
@@ -197,7 +198,7 @@ export function chooseVictims(
     if (worker.market === 'on-demand' && tally.byMarket['on-demand'] <= settings.onDemandBase) {
       continue;
     }
-    if (!keepsZonesEven(tally.byZone, cluster.zones.indexOf(worker.zone))) {
+    if (!keepsZonesEven(tally.byZone, movable, cluster.zones.indexOf(worker.zone))) {
       continue;
     }
     const itsOwn = headroom.shape < 0 ? 0 : worker.pods[headroom.shape]!;
@@ -219,8 +220,37 @@ export function chooseVictims(
   return chosen.map((worker) => worker.id);
 }
 
+/**
+ * By zone, whether any worker of it may ever go. One from which nothing can (pods that may not be moved, cordons, the
+ * on-demand floor) cannot be evened out, and holds up no other.
+ */
+export function zonesThatMayShrink(
+  view: View,
+  cluster: Cluster,
+  settings: FleetSettings,
+): readonly boolean[] {
+  const onDemand = view.workers.filter(
+    (worker) => isStaying(worker) && worker.market === 'on-demand',
+  ).length;
+  const atFloor = onDemand <= settings.onDemandBase;
+  const may = cluster.zones.map(() => false);
+  for (const worker of view.workers) {
+    if (isMovable(worker, view) && !(atFloor && worker.market === 'on-demand')) {
+      const zone = cluster.zones.indexOf(worker.zone);
+      if (zone >= 0) {
+        may[zone] = true;
+      }
+    }
+  }
+  return may;
+}
+
+function isMovable(worker: Worker, view: View): boolean {
+  return worker.phase === 'ready' && !worker.cordoned && !holdsPinnedPod(worker, view);
+}
+
 function mayBeRemoved(worker: Worker, view: View): boolean {
-  if (worker.phase !== 'ready' || worker.cordoned || holdsPinnedPod(worker, view)) {
+  if (!isMovable(worker, view)) {
     return false;
   }
   for (const backoff of view.victimBackoffs) {
@@ -255,16 +285,20 @@ export function podCount(worker: Worker): number {
 }
 
 /** Whether zones stay within ±1 without one worker of `zone`, or at least become no more uneven. */
-function keepsZonesEven(byZone: readonly number[], zone: number): boolean {
+function keepsZonesEven(
+  byZone: readonly number[],
+  movable: readonly boolean[],
+  zone: number,
+): boolean {
   if (zone < 0) {
     return true;
   }
   let most = 0;
-  for (const count of byZone) {
-    if (count > most) {
+  byZone.forEach((count, z) => {
+    if (count > most && movable[z]) {
       most = count;
     }
-  }
+  });
   return most - (byZone[zone]! - 1) <= 1;
 }
 

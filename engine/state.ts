@@ -20,8 +20,11 @@ export interface LaunchAttempt {
   readonly market: Market;
   readonly count: number;
   readonly clientToken: string;
-  /** `refused`: the pool has none; `rejected`: the request itself was; `spent`: what it launched is gone again. */
-  readonly outcome: 'unknown' | 'launched' | 'refused' | 'rejected' | 'spent';
+  /**
+   * `unsent`: EC2 has certainly done nothing about it yet; `refused`: the pool has none; `rejected`: the request itself was;
+   * `spent`: what it launched is gone again.
+   */
+  readonly outcome: 'unknown' | 'unsent' | 'launched' | 'refused' | 'rejected' | 'spent';
   readonly launched: number;
 }
 
@@ -82,6 +85,12 @@ export interface Absence {
   readonly market: Market;
 }
 
+/** An instance whose node was seen Ready and is in the list no more, and since when. */
+export interface LostNode {
+  readonly instanceId: string;
+  readonly sinceMs: number;
+}
+
 export interface FleetState {
   readonly schema: typeof STATE_SCHEMA;
   /** Workers we mean to have; null until first observed. Repairs restore it. */
@@ -94,6 +103,7 @@ export interface FleetState {
   readonly known: readonly string[];
   /** Known instances whose node was seen Ready, sorted: whatever happens to their node, they are not "never joined" (S15). */
   readonly joined: readonly string[];
+  readonly lostNodes: readonly LostNode[];
   /** Known instances that a complete describe does not show (S16). */
   readonly absent: readonly Absence[];
   readonly launches: readonly LaunchIntent[];
@@ -120,6 +130,7 @@ export function emptyState(policy: string): FleetState {
     recoveryUntilMs: 0,
     known: [],
     joined: [],
+    lostNodes: [],
     absent: [],
     launches: [],
     drains: [],
@@ -151,7 +162,7 @@ const launch = z.object({
       market,
       count: z.number().int(),
       clientToken: z.string(),
-      outcome: z.enum(['unknown', 'launched', 'refused', 'rejected', 'spent']),
+      outcome: z.enum(['unknown', 'unsent', 'launched', 'refused', 'rejected', 'spent']),
       launched: z.number().int(),
     }),
   ),
@@ -178,6 +189,7 @@ const stateSchema = z.object({
   recoveryUntilMs: instant,
   known: z.array(z.string()),
   joined: z.array(z.string()),
+  lostNodes: z.array(z.object({ instanceId: z.string(), sinceMs: instant })),
   absent: z.array(
     z.object({
       instanceId: z.string(),
@@ -239,11 +251,16 @@ function readable<T>(schema: z.ZodType<T>, raw: unknown): T[] {
   });
 }
 
+/** Whether an attempt is still to be answered. */
+export function isOpen({ outcome }: LaunchAttempt): boolean {
+  return outcome === 'unknown' || outcome === 'unsent';
+}
+
 /** Nodes that an intent has sent for and has had no answer about: they may exist, so they are in flight (S4). */
 export function unansweredCount(intent: LaunchIntent): number {
   let count = 0;
   for (const attempt of intent.attempts) {
-    if (attempt.outcome === 'unknown') {
+    if (isOpen(attempt)) {
       count += attempt.count;
     }
   }
@@ -254,7 +271,7 @@ export function unansweredCount(intent: LaunchIntent): number {
 export function missingCount(intent: LaunchIntent): number {
   let missing = intent.count;
   for (const attempt of intent.attempts) {
-    missing -= attempt.outcome === 'unknown' ? attempt.count : attempt.launched;
+    missing -= isOpen(attempt) ? attempt.count : attempt.launched;
   }
   return missing;
 }

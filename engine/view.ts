@@ -221,11 +221,30 @@ function isYoungReady(worker: Worker, nowMs: number): boolean {
 }
 
 /** Whether an empty worker in one of our zones could hold a pod of this shape (S13). */
-export function isHelpable(shape: PodShape, cluster: Cluster): boolean {
+export function isHelpable(shape: PodShape, cluster: Cluster, template: NodeTemplate): boolean {
   return (
-    podsPerNode(shape, cluster.template) > 0 &&
-    (shape.zone === null || cluster.zones.includes(shape.zone))
+    podsPerNode(shape, template) > 0 && (shape.zone === null || cluster.zones.includes(shape.zone))
   );
+}
+
+/** What a new worker will hold: as much as the template promises, and no more than the largest that is Ready really has. */
+export function provenTemplate(workers: readonly Worker[], template: NodeTemplate): NodeTemplate {
+  let millicpu = 0;
+  let mib = 0;
+  for (const worker of workers) {
+    if (worker.phase === 'ready') {
+      millicpu = worker.allocatableMillicpu > millicpu ? worker.allocatableMillicpu : millicpu;
+      mib = worker.allocatableMib > mib ? worker.allocatableMib : mib;
+    }
+  }
+  const { allocatableMillicpu, allocatableMib } = template;
+  if (millicpu === 0 || (millicpu >= allocatableMillicpu && mib >= allocatableMib)) {
+    return template;
+  }
+  return {
+    allocatableMillicpu: Math.min(millicpu, allocatableMillicpu),
+    allocatableMib: Math.min(mib, allocatableMib),
+  };
 }
 
 /**
@@ -237,10 +256,12 @@ export function helpablePods(view: View, cluster: Cluster, maxAgeMs: number): nu
     return freshValue(view.metrics.unschedulablePods, view.nowMs, maxAgeMs);
   }
   let pods = 0;
+  let template: NodeTemplate | null = null;
   for (let s = 0; s < view.shapes.length; s++) {
     const count = view.unschedulable[s]!;
-    if (count > 0 && isHelpable(view.shapes[s]!, cluster)) {
-      pods += count;
+    if (count > 0) {
+      template ??= provenTemplate(view.workers, cluster.template);
+      pods += isHelpable(view.shapes[s]!, cluster, template) ? count : 0;
     }
   }
   return pods;
@@ -260,8 +281,9 @@ export function nodesLacking(
   if (!view.podsKnown) {
     return fleet.arriving > 0 ? 0 : 1;
   }
-  const needed = nodesNeeded(view.shapes, view.unschedulable, cluster.template);
-  const bound = boundNeeds(view, cluster);
+  const template = provenTemplate(view.workers, cluster.template);
+  const needed = nodesNeeded(view.shapes, view.unschedulable, template);
+  const bound = boundNeeds(view, cluster, template);
   if (bound === null) {
     return Math.max(0, needed - fleet.arriving);
   }
@@ -293,7 +315,11 @@ export type Occupied = Pick<
 >;
 
 /** By zone (index into `cluster.zones`), the nodes that pods bound to it need; null when no such pod waits. */
-function boundNeeds(view: Occupied, cluster: Cluster): readonly ZoneNeed[] | null {
+function boundNeeds(
+  view: Occupied,
+  cluster: Cluster,
+  template: NodeTemplate,
+): readonly ZoneNeed[] | null {
   let any = false;
   for (let s = 0; s < view.shapes.length; s++) {
     any ||= view.unschedulable[s]! > 0 && view.shapes[s]!.zone !== null;
@@ -317,7 +343,7 @@ function boundNeeds(view: Occupied, cluster: Cluster): readonly ZoneNeed[] | nul
       arriving += share.zone === zone ? share.count : 0;
     }
     return {
-      needs: nodesNeeded(view.shapes, counts, cluster.template),
+      needs: nodesNeeded(view.shapes, counts, template),
       arriving,
       open: MARKETS.some((market) => !isBackingOff(view.poolBackoffs, zone, market, view.nowMs)),
     };
@@ -326,7 +352,7 @@ function boundNeeds(view: Occupied, cluster: Cluster): readonly ZoneNeed[] | nul
 
 /** By zone, how many nodes pods bound to it still lack and can be asked for there now; null when no such pod waits. */
 export function lackingByZone(view: Occupied, cluster: Cluster): number[] | null {
-  const bound = boundNeeds(view, cluster);
+  const bound = boundNeeds(view, cluster, provenTemplate(view.workers, cluster.template));
   return (
     bound?.map(({ needs, arriving, open }) => (open ? Math.max(0, needs - arriving) : 0)) ?? null
   );

@@ -12,6 +12,7 @@ import {
   probeDelayMs,
   readJournal,
   trustedValue,
+  zonesThatMayShrink,
   type Cluster,
   type ConfiguredPolicy,
   type DecisionRecord,
@@ -261,7 +262,7 @@ export class Facts {
   helpable(shapes: readonly PodShape[], unschedulable: readonly number[]): number {
     let pods = 0;
     shapes.forEach((shape, s) => {
-      if (isHelpable(shape, this.cluster)) {
+      if (isHelpable(shape, this.cluster, this.cluster.template)) {
         pods += unschedulable[s]!;
       }
     });
@@ -916,6 +917,7 @@ const zonesEven: Invariant = {
         const { view, decision } = decided;
         const { zones } = facts.cluster;
         const after = byZone(view, facts.cluster, decision.victims);
+        const movable = zonesThatMayShrink(view, facts.cluster, facts.settings);
         for (const { zone, count } of decision.launches) {
           const at = zones.indexOf(zone);
           after[at] = after[at]! + count;
@@ -936,7 +938,7 @@ const zonesEven: Invariant = {
         for (const instanceId of decision.victims) {
           const { zone } = view.workers.find(({ id }) => id === instanceId)!;
           const at = zones.indexOf(zone);
-          const most = Math.max(...after);
+          const most = Math.max(0, ...after.filter((_, z) => movable[z]));
           if (at >= 0 && most - after[at]! > 1) {
             fail(`removing ${instanceId} leaves ${after[at]} in ${zone} and ${most} elsewhere`);
           }

@@ -87,7 +87,7 @@ export class Interpreter {
       case 'readInbox':
         return { ok: true, inbox: table.inbox, completedAtMs };
       case 'clearInbox':
-        table.clearInbox(effect.instanceIds, effect.kickedAtMs);
+        table.clearInbox(effect.marks, effect.kickedAtMs);
         return { ok: true, completedAtMs };
       case 'queryMetrics':
         return {

@@ -61,8 +61,16 @@ export class Table {
     return { ok: true, completedAtMs };
   }
 
-  clearInbox(instanceIds: readonly string[], kickedAtMs: number | null): void {
-    const doomed = this.inbox.doomed.filter((mark) => !instanceIds.includes(mark.instanceId));
+  clearInbox(marks: Inbox['doomed'], kickedAtMs: number | null): void {
+    const doomed = this.inbox.doomed.filter(
+      (mark) =>
+        !marks.some(
+          ({ instanceId, cause, markedAtMs }) =>
+            instanceId === mark.instanceId &&
+            cause === mark.cause &&
+            markedAtMs === mark.markedAtMs,
+        ),
+    );
     this.inbox = {
       doomed,
       kickedAtMs: this.inbox.kickedAtMs === kickedAtMs ? null : this.inbox.kickedAtMs,

@@ -311,6 +311,7 @@ export function seen(changes: Partial<Seen> = {}): Seen {
     inbox: EMPTY_INBOX,
     ...fleetOf(3),
     confirmedGone: [],
+    disowned: [],
     ...changes,
   };
 }

@@ -158,10 +158,12 @@ describe('intent before action', () => {
       answers: { launchInstances: TIMEOUT },
     });
     const asked = only(played, 'launchInstances').reduce((sum, each) => sum + each.launch.count, 0);
-    expect(asked).toBe(2);
-    expect(
-      storedState(played).launches[0].attempts.every((each) => each.outcome === 'unknown'),
-    ).toBe(true);
+    // The first hangs, and the second is not sent in this cycle: each is for one.
+    expect(asked).toBe(1);
+    expect(storedState(played).launches[0].attempts).toMatchObject([
+      { outcome: 'unknown', count: 1 },
+      { outcome: 'unknown', count: 1 },
+    ]);
   });
 
   test('a definite refusal is tried elsewhere, for what is missing only, under a new token (S4)', () => {
@@ -447,7 +449,7 @@ describe('the last moment to act', () => {
     const longest = within(2 * CLOCK_SKEW_MS);
     expect(only(longest, 'launchInstances')).not.toEqual([]);
     const tooLong = within(2 * CLOCK_SKEW_MS - 1);
-    expect(order(tooLong)).toEqual(['appendJournal']);
+    expect(order(tooLong)).toEqual(['appendJournal', 'notify']);
     expect(tooLong.record).toMatchObject({ outcome: 'lease-too-short', decided: null });
   });
 

@@ -439,7 +439,7 @@ describe('memory', () => {
     expect(eventsOf(first)).toContain('memory-lost shop');
     expect(storedState(first)).toMatchObject({
       desired: null,
-      recoveryUntilMs: NOW + 10 * MINUTE + 5 * SECOND + 10,
+      recoveryUntilMs: NOW + 10 * MINUTE + 5 * SECOND + 20,
     });
   });
 
@@ -471,7 +471,7 @@ describe('what is seen', () => {
 
   test('an instance that is alive by its id and in no list is an alarm', () => {
     const absent = [
-      { instanceId: 'i-09', sinceMs: NOW - 10 * MINUTE, seen: true, zone: '', market: 'spot' },
+      { instanceId: 'i-09', sinceMs: NOW - 30 * MINUTE, seen: true, zone: '', market: 'spot' },
     ] as const;
     const played = play({
       stored: known(state({ known: [A, B, C, 'i-09'], absent, desired: 4 })),

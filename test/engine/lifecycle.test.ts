@@ -175,7 +175,27 @@ describe('where a worker is in its life', () => {
       node(A, { ready: false, createdAtMs: NOW - MINUTE, readyChangedAtMs: NOW - MINUTE + ms });
     expect(young({ nodes: [notReadySince(0)] })).toBe('joining');
     expect(young({ nodes: [notReadySince(4_999)] })).toBe('joining');
-    expect(young({ nodes: [notReadySince(5_000)] })).toBe('unknown');
+    // Not one that we have seen Ready: its kubelet may have died before that.
+    expect(young({ nodes: [notReadySince(5_000)] })).toBe('joining');
+    // A node that matches nothing forbids to give it up; it is no capacity all the same.
+    const stranger = node('stranger', { instanceId: null });
+    const late = (createdAgoMs: number, changes: Parameters<typeof node>[1] = {}) =>
+      young({
+        instances: [instance(A)],
+        nodes: [{ ...neverReady(A, NOW - createdAgoMs), ...changes }, stranger],
+      });
+    expect(late(10 * MINUTE - 1)).toBe('joining');
+    expect(late(10 * MINUTE)).toBe('not-ready');
+    expect(late(MINUTE, { cordoned: true })).toBe('not-ready');
+  });
+
+  test('one that has not joined in its time is no capacity that anyone waits for', () => {
+    const boots = (agoMs: number, nodes: Seen['nodes']) =>
+      young({ instances: [instance(A, { launchedAtMs: NOW - agoMs })], nodes });
+    const stranger = [node('stranger', { instanceId: null })];
+    expect(boots(10 * MINUTE - 1, stranger)).toBe('booting');
+    expect(boots(10 * MINUTE, stranger)).toBe('not-ready');
+    expect(boots(10 * MINUTE, null)).toBe('unknown');
   });
 
   test('one that was Ready and is not is unknown for two minutes, and then no capacity (S17)', () => {
@@ -187,13 +207,15 @@ describe('where a worker is in its life', () => {
 
   test('one that was Ready and has lost its node is no capacity, unless its node may be one that is not matched', () => {
     const nodes = fleetOf(3).nodes!.filter(({ name }) => name !== B);
-    expect(phases(meet({ nodes }))[B]).toBe('not-ready');
+    const lost = { lostNodes: [{ instanceId: B, sinceMs: NOW - 5 * MINUTE }] };
+    expect(phases(meet({ nodes }, lost))[B]).toBe('not-ready');
     const stranger = node('stranger', { instanceId: null });
-    expect(phases(meet({ nodes: [...nodes, stranger] }))[B]).toBe('unknown');
+    expect(phases(meet({ nodes: [...nodes, stranger] }, lost))[B]).toBe('unknown');
   });
 
   test('with nodes that cannot be listed, one that was Ready is unknown, and one that was not boots', () => {
-    const result = meet({ nodes: null, pods: null }, { joined: [A, B] });
+    const young = withInstance(fleetOf(3), C, { launchedAtMs: NOW - MINUTE });
+    const result = meet({ ...young, nodes: null, pods: null }, { joined: [A, B] });
     expect(phases(result)).toEqual({ [A]: 'unknown', [B]: 'unknown', [C]: 'booting' });
     // What pods say is believed all the same: only nodes are missing.
     const podsKnown = meet({ nodes: null });
@@ -247,9 +269,12 @@ describe('an instance’s node is found', () => {
     const addressed = [instance(A, { privateIp: '10.0.0.7' })];
     const nameless = { name: 'worker-7', instanceId: null };
     expect(found({ ...nameless, internalIp: '10.0.0.7' }, addressed)).toBe('ready');
-    expect(found({ ...nameless, internalIp: '10.0.0.8' }, addressed)).toBe('booting');
+    expect(found({ ...nameless, internalIp: '10.0.0.8' }, addressed)).toBe('not-ready');
     // Two that are not known are not equal.
-    expect(found({ ...nameless, internalIp: null })).toBe('booting');
+    expect(found({ ...nameless, internalIp: null })).toBe('not-ready');
+    // EC2 uses addresses again: the one that lives has it.
+    const dying = instance(idOf(0), { privateIp: '10.0.0.7', state: 'shutting-down' });
+    expect(found({ ...nameless, internalIp: '10.0.0.7' }, [dying, ...addressed])).toBe('ready');
   });
 
   test('not by its name or address, when its providerID names another', () => {
@@ -366,8 +391,10 @@ describe('an instance that vanished without a trace', () => {
   });
 
   test('the last in the list too', () => {
-    const result = meet(missing([idOf(5)]), { known: knowing(5) });
+    const result = meet(missing([idOf(5)]), { known: knowing(5), joined: knowing(5) });
     expect(phases(result)[idOf(5)]).toBe('absent');
+    // One that has not joined is on its way: Describe forgets for a moment.
+    expect(phases(meet(missing([idOf(5)]), { known: knowing(5) }))[idOf(5)]).toBe('booting');
   });
 
   test('keeps the instant at which it was first missed', () => {
@@ -563,7 +590,8 @@ describe('never joined', () => {
   test('one that was Ready once is never "never joined", whatever became of its node (S15)', () => {
     const joined = [A, B, C, 'i-9'];
     // Its node object was deleted, or it has just registered again.
-    const lost = meet(launched(HOUR), { ...before, joined });
+    const lostNodes = [{ instanceId: 'i-9', sinceMs: NOW - 20 * MINUTE }];
+    const lost = meet(launched(HOUR), { ...before, joined, lostNodes });
     expect(drains(lost)).toEqual([]);
     expect(alarms(lost)).toEqual(['node-unhealthy i-9']);
     expect(phases(lost)['i-9']).toBe('not-ready');
@@ -654,7 +682,10 @@ describe('never joined', () => {
       const both = meet(fleet, { known: ['i-8', 'i-9'], joined: [] });
       expect(both.state.joinFailures).toBe(2);
       expect(drains(both)).toHaveLength(2);
-      expect(alarms(both)).toEqual(['join-failing c']);
+      expect(alarms(both)).toEqual(['join-failing b', 'join-failing c']);
+      // From the breaker on, whatever fails together is one failed probe.
+      const probed = meet(fleet, { known: ['i-8', 'i-9'], joined: [], joinFailures: 3 });
+      expect(probed.state.joinFailures).toBe(4);
     });
 
     test('most of a fleet that lost its nodes is a master that forgot them: nothing is done', () => {
@@ -662,18 +693,19 @@ describe('never joined', () => {
       const forgotten = meet({ nodes: [master, node(C)] });
       expect(drains(forgotten)).toEqual([]);
       expect(alarms(forgotten)).toEqual(['observation-contradicts-state shop']);
-      expect(forgotten.view).toMatchObject({ nodesKnown: false, podsKnown: false });
-      expect(phases(forgotten)).toEqual({ [A]: 'unknown', [B]: 'unknown', [C]: 'unknown' });
+      // What is in its list is believed all the same.
+      expect(phases(forgotten)).toEqual({ [A]: 'unknown', [B]: 'unknown', [C]: 'ready' });
+      expect(forgotten.state.lostNodes).toEqual([]);
       // One of three is a node that somebody deleted.
       const deleted = meet({ nodes: [master, node(B), node(C)] });
-      expect(alarms(deleted)).toEqual([`node-unhealthy ${A}`]);
-      expect(deleted.view.nodesKnown).toBe(true);
+      expect(alarms(deleted)).toEqual([]);
+      expect(deleted.state.lostNodes).toEqual([{ instanceId: A, sinceMs: NOW }]);
       // Half of them is not most.
       const half = meet(
         { ...fleetOf(4), nodes: [master, node(A), node(B)] },
         { known: knowing(4), joined: knowing(4), desired: 4 },
       );
-      expect(half.view.nodesKnown).toBe(true);
+      expect(half.state.lostNodes).toHaveLength(2);
     });
 
     test('once it is tripped, the probe goes to another zone than the one that failed', () => {
@@ -852,10 +884,12 @@ describe('a doomed mark: spot notice, hint, or an operator’s (S2)', () => {
     expect(events(again)).toEqual([]);
   });
 
-  test('an instance that never got a node is terminated at once: nothing is on it', () => {
+  test('an instance that never got a node is terminated at once, after another look: nothing is on it', () => {
     const fleet = withInstance(without(fleetOf(3), []), B, { launchedAtMs: NOW - MINUTE });
     const nodeless = { ...fleet, nodes: fleet.nodes!.filter(({ name }) => name !== B) };
-    expect(drains(meet({ ...nodeless, inbox: marked(B) }))).toEqual([`reclaim ${B} terminating`]);
+    const result = meet({ ...nodeless, inbox: marked(B) });
+    expect(drains(result)).toEqual([`reclaim ${B} tainting`]);
+    expect(result.state.drains[0]!.nodeName).toBeNull();
   });
 
   test.each(['reclaim', 'rebalance'] as const)(
@@ -933,8 +967,8 @@ describe('a doomed mark: spot notice, hint, or an operator’s (S2)', () => {
   test('it is settled when its instance is gone, and not before', () => {
     expect(meet({ inbox: marked(B) }).settledMarks).toEqual([]);
     const gone = withInstance(fleetOf(3), B, { state: 'terminated' });
-    expect(meet({ ...gone, inbox: marked(B) }).settledMarks).toEqual([B]);
-    expect(meet({ inbox: marked('i-77') }).settledMarks).toEqual(['i-77']);
+    expect(meet({ ...gone, inbox: marked(B) }).settledMarks).toEqual(marked(B).doomed);
+    expect(meet({ inbox: marked('i-77') }).settledMarks).toEqual(marked('i-77').doomed);
     expect(meet({ inbox: marked('i-77'), instances: null }).settledMarks).toEqual([]);
     expect(meet({ inbox: null }).settledMarks).toEqual([]);
     expect(meet({ inbox: EMPTY_INBOX }).settledMarks).toEqual([]);
@@ -1106,7 +1140,7 @@ describe('a voluntary drain is undone', () => {
       expect(later.settledMarks).toEqual([]);
       const voided = meet({ inbox }, { drains: [stuck] });
       expect(voided.state.drains).toEqual([]);
-      expect(voided.settledMarks).toEqual([B]);
+      expect(voided.settledMarks).toEqual(inbox.doomed);
       expect(phases(voided)).toMatchObject({ [B]: 'joining' });
     },
   );

@@ -330,9 +330,9 @@ describe('whom to remove', () => {
       const fleet = inZones(byZone);
       const possible = new Set(
         fleet.flatMap((each) => {
-          // Every other one is cordoned, so that only this one is asked about.
-          const others = fleet.map((w) => (w === each ? w : { ...w, cordoned: true }));
-          return zonesOf(victims(others, 1, { removalHeadroomPercent: 0 }));
+          // This one is the newest, so that it is asked about first; another goes only where it may not.
+          const newest = fleet.map((w) => (w === each ? { ...w, launchedAtMs: NOW } : w));
+          return zonesOf(victims(newest, 1, { removalHeadroomPercent: 0 }));
         }),
       );
       // The fullest zone less what is left in this one is at most 1.

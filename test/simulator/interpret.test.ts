@@ -101,7 +101,7 @@ const effects = (): { [K in EffectKind]: EffectOf<K> } => ({
     scalingInProgress: false,
   },
   readInbox: { kind: 'readInbox' },
-  clearInbox: { kind: 'clearInbox', instanceIds: [], kickedAtMs: null },
+  clearInbox: { kind: 'clearInbox', marks: [], kickedAtMs: null },
   queryMetrics: { kind: 'queryMetrics', atMs: interpreter.nowMs, custom: [] },
   listInstances: { kind: 'listInstances' },
   describeInstances: { kind: 'describeInstances', ids: [first()] },
@@ -248,7 +248,7 @@ describe('the table', () => {
     const mark = { instanceId: 'i-1', cause: 'reclaim', markedAtMs: START_AT_MS } as const;
     table.inbox = { doomed: [mark], kickedAtMs: 7 };
     expect(ask({ kind: 'readInbox' })).toMatchObject({ inbox: { doomed: [mark], kickedAtMs: 7 } });
-    ask({ kind: 'clearInbox', instanceIds: ['i-1'], kickedAtMs: 7 });
+    ask({ kind: 'clearInbox', marks: [mark], kickedAtMs: 7 });
     expect(ask({ kind: 'readInbox' })).toMatchObject({ inbox: { doomed: [], kickedAtMs: null } });
   });
 });

@@ -184,8 +184,16 @@ describe('the inbox', () => {
 
   it('loses the marks that are cleared, and no others', () => {
     table.inbox = { doomed: [mark('i-1'), mark('i-2'), mark('i-3')], kickedAtMs: null };
-    table.clearInbox(['i-3', 'i-1', 'i-9'], null);
+    table.clearInbox([mark('i-3'), mark('i-1'), mark('i-9')], null);
     expect(table.inbox).toEqual({ doomed: [mark('i-2')], kickedAtMs: null });
+  });
+
+  it('keeps a notice that came after the hint that is cleared', () => {
+    const hint = { instanceId: 'i-1', cause: 'rebalance', markedAtMs: T } as const;
+    const later = { ...mark('i-1'), markedAtMs: T + 1 };
+    table.inbox = { doomed: [hint, mark('i-1'), later], kickedAtMs: null };
+    table.clearInbox([hint, mark('i-1')], null);
+    expect(table.inbox.doomed).toEqual([later]);
   });
 
   it('loses the kick that was seen, and keeps one that came since', () => {
