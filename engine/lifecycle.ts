@@ -249,8 +249,12 @@ function join(seen: Seen, state: FleetState): Joined {
         unmatched.push(node.name);
       } else if (seen.confirmedGone.includes(node.instanceId)) {
         orphanNodes.push(node.name);
-      } else if (node.ready && mayBeOurs(node.instanceId, state, seen.nowMs)) {
-        unlisted++;
+      } else if (node.ready) {
+        unlisted += mayBeOurs(node.instanceId, state, seen.nowMs) ? 1 : 0;
+        // Of an instance that is yet to be listed: it has joined all the same.
+        if (!contains(state.joined, node.instanceId)) {
+          newlyReady.push(node.instanceId);
+        }
       }
       continue;
     }
@@ -258,7 +262,7 @@ function join(seen: Seen, state: FleetState): Joined {
     // While memory is lost, one that has changed since it registered has been Ready, for all that can be told.
     const hasBeenReady = node.ready || (seen.nowMs < state.recoveryUntilMs && !wasNeverReady(node));
     listed += node.ready ? 1 : 0;
-    if (hasBeenReady) {
+    if (hasBeenReady && isAlive(instances[at]!)) {
       const { id } = instances[at]!;
       // Both are sorted where nodes are named by their instance: the next is the one.
       if (state.joined[j] !== id) {
@@ -477,20 +481,19 @@ function placeIn(sorted: readonly string[], element: string): number {
   return low;
 }
 
-/** Remembers whose node has been seen Ready (S15), and forgets those that are not known any more. */
+/** Remembers whose node has been seen Ready (S15), and forgets those that are not known whenever one of ours goes. */
 function noteJoined(
   state: FleetState,
   { newlyReady }: Joined,
   events: readonly CycleEvent[],
 ): FleetState {
-  const fresh = newlyReady.filter((id) => isKnown(state, id));
   const kept = events.some(({ code }) => code === 'gone' || code === 'disowned')
     ? state.joined.filter((id) => isKnown(state, id))
     : state.joined;
-  if (fresh.length === 0) {
+  if (newlyReady.length === 0) {
     return kept.length === state.joined.length ? state : { ...state, joined: kept };
   }
-  return { ...state, joined: [...kept, ...fresh].sort(byText) };
+  return { ...state, joined: [...kept, ...newlyReady].sort(byText) };
 }
 
 function byText(a: string, b: string): number {
@@ -622,7 +625,11 @@ function beginRepairs(
     const node = joined.nodeOf[i]!;
     const cause = marks.length === 0 ? null : causeOf(marks, instance.id);
     const hasJoined = node !== null && node.ready ? true : contains(state.joined, instance.id);
-    const overdue = !hasJoined && isJoinOverdue(instance, node, joinTimeoutMs, nowMs);
+    // A node that has changed since it registered may have been Ready, for all that can be told: it has an hour to come back.
+    const overdue =
+      !hasJoined &&
+      (node === null || wasNeverReady(node)) &&
+      isJoinOverdue(instance, node, joinTimeoutMs, nowMs);
     const deadForMs =
       node === null
         ? nodelessForMs(state, instance.id, nowMs)

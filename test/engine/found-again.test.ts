@@ -213,20 +213,26 @@ describe('a node that never joined', () => {
     expect(only(after, 'launchInstances')).toHaveLength(1);
   });
 
-  test('though its kubelet died before its first Ready', () => {
-    const born = NOW - 2 * HOUR;
-    const played = play({
-      seen: {
-        ...fleetOf(3),
-        nodes: [
-          ...fleetOf(3).nodes!,
-          { ...neverReady('i-09', born), readyChangedAtMs: born + MINUTE },
-        ],
-        instances: [...fleetOf(3).instances!, instance('i-09', { launchedAtMs: born - MINUTE })],
-      },
-      stored: withLateOne,
-    });
-    expect(only(played, 'terminateInstance')).toHaveLength(1);
+  test('though its kubelet died before its first Ready: it has an hour, and is no capacity meanwhile', () => {
+    const diedAgo = (ms: number) =>
+      play({
+        seen: {
+          ...fleetOf(3),
+          nodes: [
+            ...fleetOf(3).nodes!,
+            { ...neverReady('i-09', NOW - ms - MINUTE), readyChangedAtMs: NOW - ms },
+          ],
+          instances: [
+            ...fleetOf(3).instances!,
+            instance('i-09', { launchedAtMs: NOW - ms - 2 * MINUTE }),
+          ],
+        },
+        stored: withLateOne,
+      });
+    expect(only(diedAgo(HOUR), 'terminateInstance')).toHaveLength(1);
+    const early = diedAgo(HOUR - MINUTE);
+    expect(only(early, 'terminateInstance')).toEqual([]);
+    expect(decidedIn(early).decision.repair).toBe(1);
   });
 
   test('is not a machine that somebody tags: it is adopted, and left to people', () => {

@@ -608,6 +608,9 @@ describe('never joined', () => {
     expect(second.state).toBe(first.state);
     const gone = withInstance(fleetOf(3), B, { state: 'terminated' });
     expect(meet(gone).state.joined).toEqual([A, C]);
+    // Seen before its instance was listed, it has joined all the same.
+    const early = meet({ nodes: [...fleetOf(3).nodes!, node('i-9')] });
+    expect(early.state.joined).toEqual([A, B, C, 'i-9']);
   });
 
   test('while memory is lost nobody has "never joined": who had is not remembered (S6, S15)', () => {
