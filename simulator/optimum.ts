@@ -12,7 +12,12 @@
  * never has fewer pods, the best choices of all levels nest into one schedule. While its pods and their price stay the same,
  * a level gains nothing from changing its mind, so that it chooses once for each such stretch.
  */
-import { HOURS_PER_MONTH, MICRO_BDT_PER_BDT, nodeCostMicroBdt, type PriceBook } from './prices.ts';
+import {
+  HOURS_PER_MONTH,
+  MICRO_BDT_PER_BDT,
+  nodeCostMicroBdt,
+  type PriceBook,
+} from './prices/index.ts';
 import type { Run } from './run.ts';
 import { webPodsPerNode, type Scenario } from './scenario.ts';
 import { isInSale, waitingCostBdt, type WaitingPrice } from './score.ts';

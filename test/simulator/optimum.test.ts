@@ -16,7 +16,7 @@ import {
   type Outcome,
   type PodStepPrice,
 } from '../../simulator/optimum.ts';
-import { priceBook, type PriceBook } from '../../simulator/prices.ts';
+import { priceBook, type PriceBook } from '../../simulator/prices/index.ts';
 import { run, type Run } from '../../simulator/run.ts';
 import { waitingCostBdt, WAITING_PRICE, type WaitingPrice } from '../../simulator/score.ts';
 import { runUnconstrained, type Demand } from '../../simulator/unconstrained.ts';

@@ -12,7 +12,7 @@ import {
 } from '../../engine/index.ts';
 import type { Fault } from '../../simulator/faults.ts';
 import { clusterOf, run, type Observer, type Run, type RunOptions } from '../../simulator/run.ts';
-import { priceBook } from '../../simulator/prices.ts';
+import { priceBook } from '../../simulator/prices/index.ts';
 import { runUnconstrained } from '../../simulator/unconstrained.ts';
 import type { World } from '../../simulator/world.ts';
 import { policyOf, scenarioOf, START_AT_MS, STEP_MS, workers } from './build.ts';

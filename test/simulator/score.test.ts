@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { priceBook, type Market, type PriceBook } from '../../simulator/prices.ts';
+import { priceBook, type Market, type PriceBook } from '../../simulator/prices/index.ts';
 import { run } from '../../simulator/run.ts';
 import {
   bestByWaitingPrice,

@@ -8,7 +8,7 @@ import {
   priceMicroBdtPerHour,
   type Market,
   type PriceBook,
-} from '../../simulator/prices.ts';
+} from '../../simulator/prices/index.ts';
 
 const HOUR_MS = 3_600_000;
 const MONTH_MS = 720 * HOUR_MS;
