@@ -429,7 +429,7 @@ export class World {
       used += served;
       if (web > 0) {
         open += room > 0 ? room : 0;
-        const share = (served + other) / capacity;
+        const share = room > served ? (served + other) / worker.millicpu : 1;
         if (share > busiest) {
           busiest = share;
         }
