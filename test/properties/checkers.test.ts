@@ -562,7 +562,7 @@ const NEVER: readonly (readonly [number: number, what: string, happens: () => vo
         world.bills = () => burnt;
         const { firstStepAtMs, stepCount, stepMs } = world.demand;
         const endAtMs = firstStepAtMs + stepCount * stepMs;
-        const bills = PRICE_BOOKS.map((book) => billOf(world, book, endAtMs, true));
+        const bills = PRICE_BOOKS.map((book) => billOf(world, book, endAtMs, false));
         return { ...run, measures: { ...run.measures, bills } };
       });
     },

@@ -181,6 +181,7 @@ describe('time to capacity', () => {
       max: 1500,
     });
     expect(times({ 1: 9, 2: 1, 3: 9, 100: 1 })).toMatchObject({ p50: 30, p95: 45, max: 1500 });
+    expect(times({ 1: 199, 100: 1 })).toMatchObject({ p95: 15, max: 1500 });
   });
 
   it('of those that never ran is for ever: no quantile that reaches them is a number', () => {

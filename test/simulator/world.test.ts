@@ -1263,6 +1263,13 @@ describe('CPU credits', () => {
     expect(surplus(world)).toEqual([96, 96]);
   });
 
+  it('are counted of every node, however many there are', () => {
+    const { world, demand } = quietWorld(40, 280, { settings: standard });
+    demand.requestsPerSecond.fill(50_000);
+    expect(webMillicpu(world)).toBeCloseTo(40 * 330, 6);
+    expect(surplus(world)).toEqual(new Array<number>(40).fill(0));
+  });
+
   it('are settled when the instance is terminated, and not again', () => {
     const { world, demand } = quietWorld(2, 7);
     demand.requestsPerSecond.fill(5_000, 0, 240);
