@@ -37,7 +37,8 @@ export function creditsOf(
  * before the run.
  */
 export class Credits {
-  readonly #limited: boolean;
+  /** Whether `capacityMillicpu` can be less than all of it: standard mode. */
+  readonly limited: boolean;
   readonly #stepSeconds: number;
   readonly #millicpu: number;
   readonly #earnedCpuMs: number;
@@ -53,7 +54,7 @@ export class Credits {
     stepSeconds: number,
     slots: number,
   ) {
-    this.#limited = limited;
+    this.limited = limited;
     this.#stepSeconds = stepSeconds;
     this.#millicpu = millicpu;
     this.#earnedCpuMs = Math.round((perHour * CPU_MS_PER_CREDIT * stepSeconds) / 3600);
@@ -75,7 +76,7 @@ export class Credits {
 
   /** The CPU that the machine can use all through the step that begins, millicpu. */
   capacityMillicpu(slot: number): number {
-    if (!this.#limited) {
+    if (!this.limited) {
       return this.#millicpu;
     }
     const millicpu = (this.#balanceCpuMs[slot]! + this.#earnedCpuMs) / this.#stepSeconds;
@@ -84,17 +85,19 @@ export class Credits {
 
   /** Settles a step in which the machine used so much, on average. */
   spend(slot: number, usedMillicpu: number): void {
-    const used = Math.round(usedMillicpu * this.#stepSeconds);
-    const balance = this.#balanceCpuMs[slot]! + this.#earnedCpuMs - used;
+    const balances = this.#balanceCpuMs;
     const day = this.#dayCpuMs;
-    if (balance > day) {
-      this.#balanceCpuMs[slot] = day;
-    } else if (balance < -day) {
-      this.#balanceCpuMs[slot] = -day;
-      this.#chargedCpuMs[slot] = this.#chargedCpuMs[slot]! - balance - day;
-    } else {
-      this.#balanceCpuMs[slot] = balance;
+    const balance =
+      balances[slot]! + this.#earnedCpuMs - Math.floor(usedMillicpu * this.#stepSeconds + 0.5);
+    balances[slot] = balance > day ? day : balance;
+    if (balance < -day) {
+      this.#charge(slot, -balance - day);
     }
+  }
+
+  #charge(slot: number, surplusCpuMs: number): void {
+    this.#balanceCpuMs[slot] = -this.#dayCpuMs;
+    this.#chargedCpuMs[slot] = this.#chargedCpuMs[slot]! + surplusCpuMs;
   }
 
   /** Credits saved; below 0, the surplus that is not paid back. CPU-milliseconds. */

@@ -412,6 +412,7 @@ export class World {
     const running = this.#running;
     const idle = this.#idleSeconds;
     const credits = this.#credits;
+    const limited = credits !== null && credits.limited;
     let used = 0;
     let seen = 0;
     let open = 0;
@@ -419,7 +420,7 @@ export class World {
     for (let i = 0; i < this.#upCount; i++) {
       const slot = up[i]!;
       const other = systemMillicpu + this.#othersMillicpu[slot]!;
-      const capacity = credits === null ? worker.millicpu : credits.capacityMillicpu(slot);
+      const capacity = limited ? credits.capacityMillicpu(slot) : worker.millicpu;
       const room = capacity - other;
       const web = running[slot * shapes]!;
       let served = web * perPod;
