@@ -31,12 +31,15 @@ import {
 import { formatInstant } from './instants.ts';
 import type { Interpreter } from './interpret.ts';
 import {
+  clusterMicroBdt,
+  diskCostMicroBdt,
   MICRO_BDT_PER_BDT,
   nodeCostMicroBdt,
   overheadMicroBdt,
   priceBook,
+  surplusCostMicroBdt,
   type PriceBook,
-} from './prices.ts';
+} from './prices/index.ts';
 import { clusterOf, type Observer } from './run.ts';
 import type { Scenario } from './scenario.ts';
 import type { Table } from './table.ts';
@@ -1056,33 +1059,53 @@ const moneyAddsUp: Invariant = {
         }
       },
       finished: ({ measures, configured }, world) => {
-        const { scenario } = facts.options;
-        const book = priceBook(scenario.prices)!;
         const { firstStepAtMs, stepCount, stepMs } = world.demand;
         const durationMs = stepCount * stepMs;
         for (const id of [...bornAtMs.keys()]) {
           end(id, firstStepAtMs + durationMs);
         }
-        const microBdt = { 'on-demand': 0, spot: 0 };
-        for (const { market, ranMs } of spans) {
-          microBdt[market] += nodeCostMicroBdt(book, market, ranMs);
+        // No machine burns more than all of its CPU above the baseline, the step in which it ends included.
+        const { millicpu, credits } = world.scenario.cluster.worker;
+        const surplusMillicpu = Math.max(0, millicpu - (credits.perHour * 1000) / 60);
+        const surplus = world.bills().map(({ surplusCpuMs }) => surplusCpuMs);
+        const burnt = surplus.reduce((sum, each) => sum + each, 0);
+        const burnable = spans.reduce(
+          (sum, { ranMs }) => sum + (surplusMillicpu * (ranMs + stepMs)) / 1000,
+          0,
+        );
+        if (burnt > burnable) {
+          fail(`${burnt} CPU-ms of surplus credits, where ${burnable} could be burnt`);
         }
-        const lines = {
-          onDemandNodes: microBdt['on-demand'] / MICRO_BDT_PER_BDT,
-          spotNodes: microBdt.spot / MICRO_BDT_PER_BDT,
-          autoscaler: configured.policy.scales
-            ? overheadMicroBdt(book, durationMs) / MICRO_BDT_PER_BDT
-            : 0,
-        };
-        const billed = measures.costBreakdownBdt;
-        for (const line of ['onDemandNodes', 'spotNodes', 'autoscaler'] as const) {
-          if (lines[line] !== billed[line]) {
-            fail(`${line} should cost ${lines[line]} BDT and is billed ${billed[line]}`);
+        const { costBdt, costBreakdownBdt } = measures;
+        const own = { prices: world.scenario.prices, costBdt, costBreakdownBdt };
+        for (const bill of [own, ...measures.bills]) {
+          const book = priceBook(bill.prices)!;
+          const microBdt = { 'on-demand': 0, spot: 0 };
+          let disks = 0;
+          for (const { market, ranMs } of spans) {
+            microBdt[market] += nodeCostMicroBdt(book, market, ranMs);
+            disks += diskCostMicroBdt(book, ranMs);
           }
-        }
-        const sum = billed.onDemandNodes + billed.spotNodes + billed.autoscaler;
-        if (Math.abs(sum - measures.costBdt) > 1e-6) {
-          fail(`the lines add up to ${sum} BDT, the bill is ${measures.costBdt}`);
+          const lines = {
+            onDemandNodes: microBdt['on-demand'],
+            spotNodes: microBdt.spot,
+            disks,
+            surplusCredits: surplus.reduce((sum, each) => sum + surplusCostMicroBdt(book, each), 0),
+            cluster: clusterMicroBdt(book, durationMs),
+            autoscaler: configured.policy.scales ? overheadMicroBdt(book, durationMs) : 0,
+          };
+          let sum = 0;
+          for (const [line, due] of Object.entries(lines)) {
+            const wanted = due / MICRO_BDT_PER_BDT;
+            const billed = bill.costBreakdownBdt[line as keyof typeof lines];
+            if (wanted !== billed) {
+              fail(`${line} should cost ${wanted} BDT by ${book.name} and is billed ${billed}`);
+            }
+            sum += due;
+          }
+          if (sum / MICRO_BDT_PER_BDT !== bill.costBdt) {
+            fail(`the lines add up to ${sum / MICRO_BDT_PER_BDT} BDT, the bill is ${bill.costBdt}`);
+          }
         }
       },
     };

@@ -1,18 +1,11 @@
 import { configurePolicy, type ConfiguredPolicy } from '../engine/index.ts';
 import { ElasticityMeter, type ElasticityMetrics } from './elasticity.ts';
 import { clairvoyant, regretPercent, type Clairvoyant } from './optimum.ts';
-import { priceBook } from './prices.ts';
+import { PRICE_BOOKS, priceBook, type PriceBook } from './prices/index.ts';
 import { run, type Run } from './run.ts';
+import { billBy, BASELINE_NODES, savingsAgainst, type Savings } from './savings.ts';
 import type { Scenario } from './scenario.ts';
-import {
-  BASELINE_NODES,
-  perMonth,
-  savingsAgainstStatic,
-  waitingCostBdt,
-  WAITING_PRICE,
-  type Savings,
-  type WaitingPrice,
-} from './score.ts';
+import { perMonth, waitingCostBdt, WAITING_PRICE, type Bill, type WaitingPrice } from './score.ts';
 import { runUnconstrained, type Demand } from './unconstrained.ts';
 
 export interface CompareOptions {
@@ -25,11 +18,18 @@ export interface CompareOptions {
   readonly onRun?: (next: { policy: string; index: number; count: number }) => void;
 }
 
-/** A policy’s run and what only a comparison can say of it. */
-export interface PolicyRun {
-  readonly run: Run;
-  readonly savings: Savings;
+/** A run’s money by one price book. */
+export interface Money {
+  readonly bill: Bill;
   readonly costPerMonthBdt: number;
+  readonly savings: Savings;
+}
+
+/** A policy’s run and what only a comparison can say of it; its money is by the scenario’s price book. */
+export interface PolicyRun extends Money {
+  readonly run: Run;
+  /** The same run by every price book. */
+  readonly byPriceBook: readonly Money[];
   /** Shortage above what as many static nodes as any policy may have could not prevent either. */
   readonly avoidableShortagePodMinutes: number;
   readonly waitingCostBdt: number;
@@ -52,11 +52,12 @@ export interface Comparison {
   readonly baseline: Run;
   /** `static` with the most nodes that any of the policies may have, or one for every pod if that is less. */
   readonly largest: Run;
+  /** `static` with one node more than `largest`, to show what a higher maximum would change; null where `largest` lacks nothing. */
+  readonly larger: Run | null;
 }
 
 /**
- * Runs each policy on the same demand and the same luck, and two references beside them that are run only if no policy
- * is one already.
+ * Runs each policy on the same demand and the same luck, and the references beside them that no policy is already.
  * @throws RangeError when the scenario names a price book that does not exist
  */
 export function comparePolicies(options: CompareOptions): Comparison {
@@ -78,25 +79,43 @@ export function comparePolicies(options: CompareOptions): Comparison {
       distinct.push(configured);
     }
   }
-  const done = distinct.map((configured, index) => {
-    onRun?.({ policy: configured.policy.name, index, count: distinct.length });
-    return run({ scenario, configured, seed, demand });
-  });
-  const runOf = (configured: ConfiguredPolicy): Run =>
-    done[distinct.findIndex((other) => isSame(other, configured))];
+  const done: Run[] = [];
+  const runOf = (configured: ConfiguredPolicy): Run => {
+    let index = distinct.findIndex((other) => isSame(other, configured));
+    if (index < 0) {
+      index = distinct.push(configured) - 1;
+    }
+    if (index === done.length) {
+      onRun?.({ policy: configured.policy.name, index, count: distinct.length });
+      done.push(run({ scenario, configured, seed, demand }));
+    }
+    return done[index];
+  };
+  distinct.forEach(runOf);
 
   const baseline = runOf(baselinePolicy);
   const largest = runOf(largestPolicy);
+  const nodeCountLargest = largestPolicy.settings.nodeCountMax;
+  const larger =
+    largest.measures.shortagePodMinutes > 0 ? runOf(staticOf(nodeCountLargest + 1)) : null;
   const unavoidable = largest.measures.shortagePodMinutes;
   const asked = policies.map(runOf);
   const optimum = clairvoyant(scenario, demand, book, waitingPrice, asked);
   const runs = asked.map((ran): PolicyRun => {
     const { measures } = ran;
+    const moneyBy = (priced: PriceBook): Money => {
+      const bill = billBy(measures, priced);
+      return {
+        bill,
+        costPerMonthBdt: perMonth(bill.costBdt, measures.durationMs),
+        savings: savingsAgainst(baseline.measures, measures, priced),
+      };
+    };
     const waiting = waitingCostBdt(measures, waitingPrice);
     return {
       run: ran,
-      savings: savingsAgainstStatic(measures, book),
-      costPerMonthBdt: perMonth(measures.costBdt, measures.durationMs),
+      ...moneyBy(book),
+      byPriceBook: PRICE_BOOKS.map(moneyBy),
       avoidableShortagePodMinutes: Math.max(0, measures.shortagePodMinutes - unavoidable),
       waitingCostBdt: waiting,
       totalBdt: measures.costBdt + waiting,
@@ -104,7 +123,7 @@ export function comparePolicies(options: CompareOptions): Comparison {
       elasticity: elasticityAgainst(baseline, ran, demand),
     };
   });
-  return { demand, runs, waitingPrice, clairvoyant: optimum, baseline, largest };
+  return { demand, runs, waitingPrice, clairvoyant: optimum, baseline, largest, larger };
 }
 
 /** One for each pod, in every zone: no pod ever waits there, so that a larger reference would only take longer. */

@@ -1,14 +1,16 @@
 /** The simulator: a scenario’s world, the engine’s effects on it, and the score. */
 export * from './checkers.ts';
 export * from './compare.ts';
+export { CPU_MS_PER_CREDIT, CREDIT_MODES } from './credits.ts';
 export * from './elasticity.ts';
 export * from './faults.ts';
 export * from './instants.ts';
 export * from './interpret.ts';
 export * from './optimum.ts';
-export * from './prices.ts';
+export * from './prices/index.ts';
 export { stream, type RandomStream } from './random.ts';
 export * from './run.ts';
+export * from './savings.ts';
 export {
   parseScenario,
   resolveScenario,

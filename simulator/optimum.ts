@@ -12,7 +12,14 @@
  * never has fewer pods, the best choices of all levels nest into one schedule. While its pods and their price stay the same,
  * a level gains nothing from changing its mind, so that it chooses once for each such stretch.
  */
-import { HOURS_PER_MONTH, MICRO_BDT_PER_BDT, nodeCostMicroBdt, type PriceBook } from './prices.ts';
+import {
+  clusterMicroBdt,
+  diskCostMicroBdt,
+  HOURS_PER_MONTH,
+  MICRO_BDT_PER_BDT,
+  nodeCostMicroBdt,
+  type PriceBook,
+} from './prices/index.ts';
 import type { Run } from './run.ts';
 import { webPodsPerNode, type Scenario } from './scenario.ts';
 import { isInSale, waitingCostBdt, type WaitingPrice } from './score.ts';
@@ -279,6 +286,7 @@ export function clairvoyant(
   }
   const levels = levelsOf(demand.running, inSale, limitsOf(scenario, demand, runs));
   const bdtPerNodeMs = leastBdtPerNodeMs(book);
+  const clusterBdt = clusterMicroBdt(book, stepCount * stepMs) / MICRO_BDT_PER_BDT;
   const minutesPerStep = stepMs / 60_000;
   const nodeMsPerPodStep = (bdtPerPodMinute: number): number =>
     (bdtPerPodMinute * minutesPerStep) / bdtPerNodeMs;
@@ -289,7 +297,7 @@ export function clairvoyant(
     otherwise: nodeMsPerPodStep(waitingPrice.otherBdtPerPodMinute),
   };
   const best = bestOutcome(levels, price, nodes);
-  const costBdt = best.nodeMs * bdtPerNodeMs;
+  const costBdt = best.nodeMs * bdtPerNodeMs + clusterBdt;
   const shortage = {
     shortagePodMinutes: best.shortPodSteps * minutesPerStep,
     shortageInSalesPodMinutes: best.shortPodStepsInSales * minutesPerStep,
@@ -305,7 +313,7 @@ export function clairvoyant(
     ...shortage,
     nodes,
     frontier: frontierOf(levels, exactAt).map((corner) => ({
-      costBdt: corner.nodeMs * bdtPerNodeMs,
+      costBdt: corner.nodeMs * bdtPerNodeMs + clusterBdt,
       shortagePodMinutes: corner.shortPodSteps * minutesPerStep,
       waitingPriceBdtPerPodMinute: (corner.price * bdtPerNodeMs) / minutesPerStep,
     })),
@@ -330,17 +338,17 @@ function limitsOf(scenario: Scenario, demand: Demand, runs: readonly Run[]): Lim
   return { stepMs, podsPerNode, nodeCountMax, nodeCountInitialMax, launchMs };
 }
 
-/** A node at the cheapest market’s price, whether or not a policy may use that market. */
+/** A node and its disk at the cheapest market’s price, whether or not a policy may use that market. */
 function leastBdtPerNodeMs(book: PriceBook): number {
   const monthMs = HOURS_PER_MONTH * 3_600_000;
   const spot = nodeCostMicroBdt(book, 'spot', monthMs);
   const onDemand = nodeCostMicroBdt(book, 'on-demand', monthMs);
-  return Math.min(spot, onDemand) / MICRO_BDT_PER_BDT / monthMs;
+  return (Math.min(spot, onDemand) + diskCostMicroBdt(book, monthMs)) / MICRO_BDT_PER_BDT / monthMs;
 }
 
 /**
  * By how many percent a run costs more than the frontier does at the same shortage; between two of its points on the straight
- * line, which is the curve itself there (`clairvoyant`). Null where no nodes at all would do.
+ * line, which is the curve itself there (`clairvoyant`). Null where nothing at all would do.
  */
 export function regretPercent(
   { frontier }: Pick<Clairvoyant, 'frontier'>,

@@ -22,7 +22,7 @@ const NO_NAMES: readonly string[] = [];
  * node’s series do. Samples lie `[scrape][node]`, since a query reads two scrapes of every node.
  *
  * The query is `100 * (1 - sum(rate(idle)) / sum(rate(all modes)))` over workers: the bias of a window that is only partly
- * filled cancels in the ratio.
+ * filled cancels in the ratio. Steal is among the modes, so that a node without CPU credits reads busy (docs/decisions/030).
  */
 export class Prometheus {
   readonly #scrapeMs: number;

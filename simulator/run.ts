@@ -14,7 +14,12 @@ import {
 } from '../engine/index.ts';
 import { CrashedCycle, withFaults, type Fault, type FaultMode } from './faults.ts';
 import { Interpreter } from './interpret.ts';
-import { MICRO_BDT_PER_BDT, priceBook, priceMicroBdtPerHour, type PriceBook } from './prices.ts';
+import {
+  MICRO_BDT_PER_BDT,
+  priceBook,
+  priceMicroBdtPerHour,
+  type PriceBook,
+} from './prices/index.ts';
 import { stream } from './random.ts';
 import type { Scenario } from './scenario.ts';
 import { Meter, type Measures } from './score.ts';

@@ -4,6 +4,7 @@
  * holds the two together.
  */
 import { z } from 'zod';
+import { CREDIT_MODES } from './credits.ts';
 import {
   formatInstant,
   lacksZone,
@@ -11,7 +12,7 @@ import {
   OFFSET_MINUTES_MIN,
   parseInstantMs,
 } from './instants.ts';
-import { PRICE_BOOKS } from './prices.ts';
+import { PRICE_BOOKS } from './prices/index.ts';
 import { multiply, scaleToPeak, slice, type Trace } from './trace.ts';
 
 /**
@@ -43,6 +44,10 @@ const clusterSettings = section({
     mib: integer(128, MIB_MAX).default(4096),
     allocatableMillicpu: integer(1, MILLICPU_MAX).default(1930),
     allocatableMib: integer(1, MIB_MAX).default(3300),
+    credits: section({
+      mode: choice(CREDIT_MODES).default('unlimited'),
+      perHour: integer(1, 60_000).default(24),
+    }).prefault({}),
   }).prefault({}),
   systemMillicpu: integer(0, MILLICPU_MAX).default(70),
   systemMib: integer(0, MIB_MAX).default(700),
@@ -360,6 +365,14 @@ function oddities(scenario: Scenario): string[] {
     warnings.push(
       `cluster.nodeCountInitial: ${String(cluster.nodeCountInitial)} nodes hold ${String(podsInitial)} web pods, but ` +
         `workload.web.hpa.replicasMin is ${String(replicasMin)}, so the run begins with pods pending`,
+    );
+  }
+  const fullMib =
+    cluster.systemMib + webPodsPerNode(workload, cluster) * workload.web.workingSetMib;
+  if (fullMib > cluster.worker.mib) {
+    warnings.push(
+      `workload.web.workingSetMib: a worker full of web pods uses ${String(fullMib)} MiB of its ${String(cluster.worker.mib)}; ` +
+        `on a real one some would be killed, which is not simulated`,
     );
   }
   for (const other of workload.others) {

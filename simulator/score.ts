@@ -1,14 +1,20 @@
 import { ElasticityMeter, type ElasticityMetrics } from './elasticity.ts';
 import {
+  clusterMicroBdt,
+  diskCostMicroBdt,
+  HOURS_PER_MONTH,
+  MICRO_BDT_PER_BDT,
   nodeCostMicroBdt,
   overheadMicroBdt,
-  MICRO_BDT_PER_BDT,
-  HOURS_PER_MONTH,
+  PRICE_BOOKS,
+  surplusCostMicroBdt,
   type PriceBook,
-} from './prices.ts';
+} from './prices/index.ts';
 import type { Scenario } from './scenario.ts';
 import type { Demand } from './unconstrained.ts';
-import type { World } from './world.ts';
+import type { BilledInstance, World } from './world.ts';
+
+const MS_PER_HOUR = 3_600_000;
 
 /** What a minute of a missing pod is worth, ৳: in a sale, and otherwise. */
 export interface WaitingPrice {
@@ -37,6 +43,22 @@ export interface Series {
   readonly runningPods: Int32Array;
 }
 
+/** What a run cost by one price book. The lines add up. */
+export interface Bill {
+  /** The name of the book. */
+  readonly prices: string;
+  readonly costBdt: number;
+  readonly costBreakdownBdt: {
+    readonly onDemandNodes: number;
+    readonly spotNodes: number;
+    readonly disks: number;
+    readonly surplusCredits: number;
+    /** Beside the workers, and the same whoever scales them: control plane, gateway. */
+    readonly cluster: number;
+    readonly autoscaler: number;
+  };
+}
+
 /** Everything measured of a run, before prices of waiting and comparisons with other runs. */
 export interface Measures {
   readonly durationMs: number;
@@ -48,6 +70,10 @@ export interface Measures {
   readonly requestsLate: number;
   readonly badMinutes: number;
   readonly longestBadMinutes: number;
+  /**
+   * From unschedulable to running, by pod. Pods that never ran are counted as `censored`, and in the quantiles as having waited
+   * for ever: null where such a pod stands, and where no pod waited at all.
+   */
   readonly timeToCapacitySeconds: {
     readonly p50: number | null;
     readonly p95: number | null;
@@ -56,14 +82,14 @@ export interface Measures {
   };
   readonly disruptions: number;
   readonly evictions: number;
+  /** Instances asked for during the run: the fleet that it began with is not among them. */
   readonly launches: number;
   readonly nodeHours: { readonly onDemand: number; readonly spot: number };
+  /** By the scenario’s price book, which is the one that the engine knew. */
   readonly costBdt: number;
-  readonly costBreakdownBdt: {
-    readonly onDemandNodes: number;
-    readonly spotNodes: number;
-    readonly autoscaler: number;
-  };
+  readonly costBreakdownBdt: Bill['costBreakdownBdt'];
+  /** What the same run comes to by each price book. */
+  readonly bills: readonly Bill[];
   readonly elasticity: ElasticityMetrics;
   readonly series: Series;
 }
@@ -151,8 +177,10 @@ export class Meter {
     this.#closeMinute();
     const { stepMs, stepCount, firstStepAtMs } = this.#demand;
     const durationMs = stepCount * stepMs;
+    const censored = world.censoredPods + world.stillWaiting();
     const podMinutes = (steps: number): number => (steps * stepMs) / 60_000;
-    const bill = billOf(world, book, firstStepAtMs + durationMs, scales ? durationMs : 0);
+    const endAtMs = firstStepAtMs + durationMs;
+    const { costBdt, costBreakdownBdt } = billOf(world, book, endAtMs, scales);
     return {
       durationMs,
       pendingPodMinutes: podMinutes(this.#pendingSteps),
@@ -164,13 +192,16 @@ export class Meter {
       badMinutes: this.#badMinutes,
       longestBadMinutes: this.#longestBadRun,
       timeToCapacitySeconds: {
-        ...waitQuantiles(world.waitSteps, stepMs / 1000),
-        censored: world.censoredPods + world.stillWaiting(),
+        ...waitQuantiles(world.waitSteps, censored, stepMs / 1000),
+        censored,
       },
       disruptions: world.disruptions,
       evictions: world.evictions,
-      launches: world.launches,
-      ...bill,
+      launches: world.launches - world.nodesAtStart,
+      nodeHours: nodeHoursOf(world, endAtMs),
+      costBdt,
+      costBreakdownBdt,
+      bills: PRICE_BOOKS.map((each) => billOf(world, each, endAtMs, scales)),
       elasticity: this.#elasticity.result(),
       series: this.series,
     };
@@ -182,90 +213,90 @@ export class Meter {
   }
 }
 
-/** p50, p95 and max of waits counted by steps; null when nothing waited. */
+/** p50, p95 and max of waits counted by steps, `censored` more pods having waited for ever; null: for ever, or nothing waited. */
 function waitQuantiles(
   waitSteps: readonly (number | undefined)[],
+  censored: number,
   stepSeconds: number,
 ): { p50: number | null; p95: number | null; max: number | null } {
-  let pods = 0;
+  let pods = censored;
   for (const count of waitSteps) {
     pods += count ?? 0;
   }
-  if (pods === 0) {
-    return { p50: null, p95: null, max: null };
-  }
-  const rank = (share: number): number => {
+  const rank = (share: number): number | null => {
     let left = Math.ceil(pods * share);
-    for (let steps = 0; steps < waitSteps.length; steps++) {
+    for (let steps = 0; left > 0 && steps < waitSteps.length; steps++) {
       left -= waitSteps[steps] ?? 0;
       if (left <= 0) {
         return steps * stepSeconds;
       }
     }
-    return (waitSteps.length - 1) * stepSeconds;
+    return null;
   };
-  return { p50: rank(0.5), p95: rank(0.95), max: (waitSteps.length - 1) * stepSeconds };
+  return { p50: rank(0.5), p95: rank(0.95), max: rank(1) };
 }
 
-/** What a run’s instances cost up to `endAtMs`, and running the autoscaler for `scaledMs`. */
-export function billOf(
-  world: World,
-  book: PriceBook,
-  endAtMs: number,
-  scaledMs: number,
-): Pick<Measures, 'nodeHours' | 'costBdt' | 'costBreakdownBdt'> {
+/** How long an instance ran up to `endAtMs`. */
+function ranMsOf({ launchedAtMs, endedAtMs }: BilledInstance, endAtMs: number): number {
+  return Math.max(0, (endedAtMs ?? endAtMs) - launchedAtMs);
+}
+
+/** Hours of instances up to `endAtMs`, by market. */
+export function nodeHoursOf(world: World, endAtMs: number): Measures['nodeHours'] {
   let onDemandMs = 0;
   let spotMs = 0;
-  let onDemandMicroBdt = 0;
-  let spotMicroBdt = 0;
   for (const instance of world.bills()) {
-    const ranMs = Math.max(0, (instance.endedAtMs ?? endAtMs) - instance.launchedAtMs);
-    const microBdt = nodeCostMicroBdt(book, instance.market, ranMs);
+    const ranMs = ranMsOf(instance, endAtMs);
     if (instance.market === 'spot') {
       spotMs += ranMs;
-      spotMicroBdt += microBdt;
     } else {
       onDemandMs += ranMs;
-      onDemandMicroBdt += microBdt;
     }
   }
-  const autoscalerMicroBdt = scaledMs > 0 ? overheadMicroBdt(book, scaledMs) : 0;
+  return { onDemand: onDemandMs / MS_PER_HOUR, spot: spotMs / MS_PER_HOUR };
+}
+
+/**
+ * What a run cost by a book, from its first step to `endAtMs`. Instances that still run are settled as if they were terminated
+ * then, their surplus credits too: whoever overdraws late pays as well.
+ */
+export function billOf(world: World, book: PriceBook, endAtMs: number, scales: boolean): Bill {
+  let onDemandNodes = 0;
+  let spotNodes = 0;
+  let disks = 0;
+  let surplusCredits = 0;
+  for (const instance of world.bills()) {
+    const ranMs = ranMsOf(instance, endAtMs);
+    const microBdt = nodeCostMicroBdt(book, instance.market, ranMs);
+    if (instance.market === 'spot') {
+      spotNodes += microBdt;
+    } else {
+      onDemandNodes += microBdt;
+    }
+    disks += diskCostMicroBdt(book, ranMs);
+    surplusCredits += surplusCostMicroBdt(book, instance.surplusCpuMs);
+  }
+  const durationMs = endAtMs - world.demand.firstStepAtMs;
+  const cluster = clusterMicroBdt(book, durationMs);
+  const autoscaler = scales ? overheadMicroBdt(book, durationMs) : 0;
+  const sum = onDemandNodes + spotNodes + disks + surplusCredits + cluster + autoscaler;
   return {
-    nodeHours: { onDemand: onDemandMs / 3_600_000, spot: spotMs / 3_600_000 },
-    costBdt: (onDemandMicroBdt + spotMicroBdt + autoscalerMicroBdt) / MICRO_BDT_PER_BDT,
+    prices: book.name,
+    costBdt: sum / MICRO_BDT_PER_BDT,
     costBreakdownBdt: {
-      onDemandNodes: onDemandMicroBdt / MICRO_BDT_PER_BDT,
-      spotNodes: spotMicroBdt / MICRO_BDT_PER_BDT,
-      autoscaler: autoscalerMicroBdt / MICRO_BDT_PER_BDT,
+      onDemandNodes: onDemandNodes / MICRO_BDT_PER_BDT,
+      spotNodes: spotNodes / MICRO_BDT_PER_BDT,
+      disks: disks / MICRO_BDT_PER_BDT,
+      surplusCredits: surplusCredits / MICRO_BDT_PER_BDT,
+      cluster: cluster / MICRO_BDT_PER_BDT,
+      autoscaler: autoscaler / MICRO_BDT_PER_BDT,
     },
   };
 }
 
-/** What `static` 5 costs for as long: the yardstick of every saving. */
-export const BASELINE_NODES = 5;
-
-export interface Savings {
-  readonly percent: number;
-  /** Adds up to `percent`: fewer node-hours, cheaper ones, less what the autoscaler itself costs. */
-  readonly split: { readonly fewerNodes: number; readonly spot: number; readonly overhead: number };
-}
-
-/** The saving against five on-demand nodes over the same time. */
-export function savingsAgainstStatic(measures: Measures, book: PriceBook): Savings {
-  const { durationMs, nodeHours, costBdt, costBreakdownBdt } = measures;
-  const baselineBdt =
-    (BASELINE_NODES * nodeCostMicroBdt(book, 'on-demand', durationMs)) / MICRO_BDT_PER_BDT;
-  const onDemandBdtPerHour = book.nodeMicroBdtPerMonth / MICRO_BDT_PER_BDT / HOURS_PER_MONTH;
-  const share = (bdt: number): number => (100 * bdt) / baselineBdt;
-  const overhead = -share(costBreakdownBdt.autoscaler);
-  const spot = share(nodeHours.spot * onDemandBdtPerHour - costBreakdownBdt.spotNodes);
-  const percent = share(baselineBdt - costBdt);
-  return { percent, split: { fewerNodes: percent - spot - overhead, spot, overhead } };
-}
-
 /** Money that a cost would come to in a month of 720 h. */
 export function perMonth(bdt: number, durationMs: number): number {
-  return (bdt * HOURS_PER_MONTH * 3_600_000) / durationMs;
+  return (bdt * HOURS_PER_MONTH * MS_PER_HOUR) / durationMs;
 }
 
 /** What the waiting of a run, or of the optimum, is worth. */

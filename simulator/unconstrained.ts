@@ -46,13 +46,14 @@ export function webAutoscaler(scenario: Scenario): HorizontalPodAutoscaler {
 
 /**
  * Runs a scenario’s demand. The phase of the steps within the trace is drawn from the seed, so that a sale at 20:00:00 does
- * not lock to the grid.
+ * not lock to the grid. Wherever it lies the run lasts as long as the trace, in whole steps: what it begins later it ends
+ * later, while the last row holds.
  */
 export function runUnconstrained(scenario: Scenario, seed: number): Demand {
   const { trace, workload, startup } = scenario;
   const stepMs = scenario.worldStepSeconds * 1000;
   const firstStepAtMs = trace.startAtMs + stream(seed, 'phase', 'scrape').nextInt(stepMs);
-  const stepCount = Math.max(1, Math.floor((trace.endAtMs - firstStepAtMs) / stepMs));
+  const stepCount = Math.ceil((trace.endAtMs - trace.startAtMs) / stepMs);
   const requestsPerSecond = fillSteps(trace, firstStepAtMs, stepMs, stepCount);
   const pulls = stream(seed, 'pull');
   const startSteps = new Uint16Array(stepCount);

@@ -1,4 +1,5 @@
 import type { Instance, KubeNode, Market, NodePods, Pods, PodShape } from '../engine/index.ts';
+import { creditsOf, type Credits } from './credits.ts';
 import type { HorizontalPodAutoscaler } from './hpa.ts';
 import { Prometheus } from './prometheus.ts';
 import { quantile, stream, type QuantilePoint, type RandomStream } from './random.ts';
@@ -206,6 +207,8 @@ export interface BilledInstance {
   readonly launchedAtMs: number;
   /** When billing ended; null: it still runs. */
   readonly endedAtMs: number | null;
+  /** Surplus CPU credits to pay for, up to its end or up to now. */
+  readonly surplusCpuMs: number;
 }
 
 /**
@@ -228,6 +231,7 @@ export class World {
   readonly #hpa: HorizontalPodAutoscaler;
   #hpaSyncedAtMs = -Infinity;
   readonly #boot: RandomStream;
+  readonly #credits: Credits | null;
   readonly #stepSeconds: number;
 
   // ---- instances and nodes, by slot
@@ -294,6 +298,7 @@ export class World {
   readonly #byWebCount: Set<number>[] = [];
 
   // ---- the last interval
+  /** Of the web pods, as the metrics server shows it. */
   usageMillicpu = 0;
   backlogRequests = 0;
   arrivedRequests = 0;
@@ -307,7 +312,9 @@ export class World {
   readyNodes = 0;
   disruptions = 0;
   evictions = 0;
+  /** Instances ever, and how many of them were there before the first step. */
   launches = 0;
+  nodesAtStart = 0;
   terminations = 0;
   /** How many pods that had been unschedulable were running after so many steps; and how many never were. */
   readonly waitSteps: number[] = [];
@@ -331,6 +338,7 @@ export class World {
       this.#slots,
     );
     this.prometheus = new Prometheus(demand.stepMs, cluster.worker.millicpu / 1000, this.#slots);
+    this.#credits = creditsOf(cluster.worker, this.#stepSeconds, this.#slots);
     this.#hpa = webAutoscaler(scenario);
     this.#starting = new Int32Array(this.#slots * this.#shapeCount);
     this.#running = new Int32Array(this.#slots * this.#shapeCount);
@@ -385,7 +393,11 @@ export class World {
 
   // ================================================================ traffic
 
-  /** Splits the interval’s requests equally over the running web pods; each node serves what its CPU allows. */
+  /**
+   * Splits the interval’s requests equally over the running web pods; each node serves what its CPU and credits allow. One that
+   * is out of credits always has something to run: it is never idle, and its pods seem to use what is stolen from them
+   * (docs/decisions/030).
+   */
   #serve(requestsPerSecond: number): void {
     const { cpuMsPerRequest, timeoutSeconds } = this.scenario.workload;
     const { worker, systemMillicpu } = this.scenario.cluster;
@@ -399,13 +411,17 @@ export class World {
     const up = this.#up;
     const running = this.#running;
     const idle = this.#idleSeconds;
+    const credits = this.#credits;
+    const limited = credits !== null && credits.limited;
     let used = 0;
+    let seen = 0;
     let open = 0;
     let busiest = 0;
     for (let i = 0; i < this.#upCount; i++) {
       const slot = up[i]!;
       const other = systemMillicpu + this.#othersMillicpu[slot]!;
-      const room = worker.millicpu - other;
+      const capacity = limited ? credits.capacityMillicpu(slot) : worker.millicpu;
+      const room = capacity - other;
       const web = running[slot * shapes]!;
       let served = web * perPod;
       if (served > room) {
@@ -414,17 +430,22 @@ export class World {
       used += served;
       if (web > 0) {
         open += room > 0 ? room : 0;
-        const share = (served + other) / worker.millicpu;
+        const share = room > served ? (served + other) / worker.millicpu : 1;
         if (share > busiest) {
           busiest = share;
         }
       }
-      const free = room - served;
-      if (free > 0) {
-        idle[slot] = idle[slot]! + (free / 1000) * seconds;
+      if (room > served) {
+        idle[slot] = idle[slot]! + ((worker.millicpu - other - served) / 1000) * seconds;
+        seen += served;
+      } else if (web > 0) {
+        seen += worker.millicpu > other ? worker.millicpu - other : 0;
+      }
+      if (credits !== null) {
+        credits.spend(slot, room > 0 ? other + served : capacity);
       }
     }
-    this.usageMillicpu = used;
+    this.usageMillicpu = seen;
     const servedRequests = Math.min(arrived + backlog, (used * seconds) / cpuMsPerRequest);
     const left = arrived + backlog - servedRequests;
     // Whoever would wait longer than the timeout is lost; the rest waits into the next interval.
@@ -875,6 +896,7 @@ export class World {
     this.#upAt[slot] = -1;
     this.#idleSeconds[slot] = 0;
     this.#othersMillicpu[slot] = 0;
+    this.#credits?.open(slot);
     this.#scheduler.zone[slot] = zoneIndex;
     this.#listed.push(slot);
     this.#instancesCache = null;
@@ -886,6 +908,7 @@ export class World {
     this.#slots = slots;
     this.#scheduler.ensureSlots(slots);
     this.prometheus.ensureSlots(slots);
+    this.#credits?.ensureSlots(slots);
     this.#state = grown(this.#state, slots, 0);
     this.#launchedAtMs = grown(this.#launchedAtMs, slots, 0);
     this.#visibleAtMs = grown(this.#visibleAtMs, slots, 0);
@@ -923,6 +946,7 @@ export class World {
       this.#readyChangedAtMs[slot] = sinceMs + 1000 * this.scenario.startup.medianSeconds;
       this.#idleSeconds[slot] = this.#idleSince(EARLIER_MS);
       this.launches++;
+      this.nodesAtStart++;
     }
     for (let s = this.#shapeCount - 1; s >= 0; s--) {
       const { shape, zoneIndex } = this.#workloads[s]!;
@@ -950,11 +974,7 @@ export class World {
     }
     this.#setState(slot, SHUTTING_DOWN);
     this.#endedAtMs[slot] = nowMs;
-    this.#billed.push({
-      market: this.#market[slot]!,
-      launchedAtMs: Math.max(this.#launchedAtMs[slot]!, this.demand.firstStepAtMs),
-      endedAtMs: nowMs,
-    });
+    this.#billed.push(this.#billOf(slot, nowMs));
     this.terminations++;
     this.#stopMachine(slot);
     this.#due(nowMs + SHUTDOWN_MS, slot, 'terminated');
@@ -1183,12 +1203,17 @@ export class World {
   bills(): readonly BilledInstance[] {
     const running = this.#listed
       .filter((slot) => this.#state[slot]! < SHUTTING_DOWN)
-      .map((slot) => ({
-        market: this.#market[slot]!,
-        launchedAtMs: Math.max(this.#launchedAtMs[slot]!, this.demand.firstStepAtMs),
-        endedAtMs: null,
-      }));
+      .map((slot) => this.#billOf(slot, null));
     return [...this.#billed, ...running];
+  }
+
+  #billOf(slot: number, endedAtMs: number | null): BilledInstance {
+    return {
+      market: this.#market[slot]!,
+      launchedAtMs: Math.max(this.#launchedAtMs[slot]!, this.demand.firstStepAtMs),
+      endedAtMs,
+      surplusCpuMs: this.#credits?.owedCpuMs(slot) ?? 0,
+    };
   }
 
   /** Pods that should exist, and that do: waiting, starting or running. Equal after every step. */

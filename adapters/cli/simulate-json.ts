@@ -1,8 +1,10 @@
 import {
   bestByWaitingPrice,
   breakEvenBdtPerPodMinute,
+  waitingCostBdt,
   type Clairvoyant,
   type Comparison,
+  type Money,
   type PolicyRun,
   type Scenario,
 } from '../../simulator/index.ts';
@@ -13,9 +15,10 @@ import { ENGINE_DIGEST } from './project.ts';
 export function simulateJson(
   scenario: Scenario,
   seed: number,
-  { runs, waitingPrice, clairvoyant }: Comparison,
+  comparison: Comparison,
   warnings: readonly string[],
 ): object {
+  const { runs, waitingPrice, clairvoyant } = comparison;
   return {
     schema: 'node-fleet/simulate@1',
     scenario: scenario.name,
@@ -37,6 +40,25 @@ export function simulateJson(
       }),
     ),
     warnings,
+    unavoidable: unavoidableJson(comparison),
+  };
+}
+
+/** What the largest static fleet lacks too, and what one node more would change. */
+function unavoidableJson({ largest, larger, waitingPrice }: Comparison): object {
+  const { shortagePodMinutes, costBdt } = largest.measures;
+  return {
+    nodeCount: largest.configured.settings.nodeCountMax,
+    shortagePodMinutes: rounded(shortagePodMinutes, 2),
+    waitingCostBdt: rounded(waitingCostBdt(largest.measures, waitingPrice), 2),
+    oneNodeMore:
+      larger === null
+        ? null
+        : {
+            addedCostBdt: rounded(larger.measures.costBdt - costBdt, 2),
+            shortagePodMinutes: rounded(larger.measures.shortagePodMinutes, 2),
+            waitingCostBdt: rounded(waitingCostBdt(larger.measures, waitingPrice), 2),
+          },
   };
 }
 
@@ -75,37 +97,21 @@ function breakEvensJson(runs: readonly PolicyRun[]): object[] {
 }
 
 function runJson(compared: PolicyRun): object {
-  const { run, savings, elasticity } = compared;
+  const { run, elasticity } = compared;
   const { measures } = run;
-  const breakdown = measures.costBreakdownBdt;
-  const costBdt = rounded(measures.costBdt, 2);
-  const waitingCostBdt = rounded(compared.waitingCostBdt, 2);
-  const savingsPercent = rounded(savings.percent, 2);
-  const spot = rounded(savings.split.spot, 2);
-  const overhead = rounded(savings.split.overhead, 2);
+  const { costBdt, ...money } = moneyJson(compared);
+  const waitingBdt = rounded(compared.waitingCostBdt, 2);
   return {
     policy: run.configured.policy.name,
     settings: run.configured.settings,
     journalSha256: journalDigest(run.journal),
     costBdt,
-    costPerMonthBdt: rounded(compared.costPerMonthBdt, 2),
-    costBreakdownBdt: {
-      onDemandNodes: rounded(breakdown.onDemandNodes, 2),
-      spotNodes: rounded(breakdown.spotNodes, 2),
-      autoscaler: rounded(breakdown.autoscaler, 2),
-    },
-    savingsVsStatic5Percent: savingsPercent,
-    // Adds up to the saving, to the last digit.
-    savingsSplitPercent: {
-      fewerNodes: rounded(savingsPercent - spot - overhead, 2),
-      spot,
-      overhead,
-    },
+    ...money,
     pendingPodMinutes: rounded(measures.pendingPodMinutes, 2),
     shortagePodMinutes: rounded(measures.shortagePodMinutes, 2),
     avoidableShortagePodMinutes: rounded(compared.avoidableShortagePodMinutes, 2),
-    waitingCostBdt,
-    totalBdt: rounded(costBdt + waitingCostBdt, 2),
+    waitingCostBdt: waitingBdt,
+    totalBdt: rounded(costBdt + waitingBdt, 2),
     timeToCapacitySeconds: measures.timeToCapacitySeconds,
     requestsLost: measures.requestsLost,
     requestsLate: measures.requestsLate,
@@ -127,6 +133,27 @@ function runJson(compared: PolicyRun): object {
       ]),
     ),
     regretPercent: compared.regretPercent === null ? null : rounded(compared.regretPercent, 2),
+    byPriceBook: Object.fromEntries(
+      compared.byPriceBook.map((money) => [money.bill.prices, moneyJson(money)]),
+    ),
+  };
+}
+
+function moneyJson({ bill, costPerMonthBdt, savings }: Money) {
+  const percent = rounded(savings.percent, 2);
+  const spot = rounded(savings.split.spot, 2);
+  const overhead = rounded(savings.split.overhead, 2);
+  const lines = Object.entries(bill.costBreakdownBdt).map(
+    ([line, bdt]: [string, number]) => [line, rounded(bdt, 2)] as const,
+  );
+  return {
+    costBdt: rounded(bill.costBdt, 2),
+    costPerMonthBdt: rounded(costPerMonthBdt, 2),
+    costBreakdownBdt: Object.fromEntries(lines),
+    savingsVsStatic5Percent: percent,
+    // Adds up to the saving, to the last digit.
+    savingsSplitPercent: { fewerNodes: rounded(percent - spot - overhead, 2), spot, overhead },
+    savingsVsStatic5SameSpotMixPercent: rounded(savings.sameSpotMixPercent, 2),
   };
 }
 

@@ -1,7 +1,9 @@
 import {
   bestByWaitingPrice,
+  waitingCostBdt,
   type Comparison,
   type Demand,
+  type Money,
   type PolicyRun,
   type Scenario,
   type WaitingPrice,
@@ -39,11 +41,15 @@ export function simulateText(scenario: Scenario, seed: number, comparison: Compa
     ...table(comparison),
     '',
     ...legend(largest.configured.settings.nodeCountMax, waitingPrice),
+    ...unavoidable(comparison),
     '',
     ...bestTotals(runs),
     ...chart(scenario, demand, charted),
     '',
-    'Saving in % of 5 static nodes, cost of 720 h, and SHA-256 of the journal:',
+    ...wrapped(
+      `Saving in % of 5 static nodes (of 5 with as much spot) and cost of 720 h, by ${scenario.prices} and by other prices, and SHA-256 of the journal:`,
+      WIDTH,
+    ),
     ...runs.flatMap((compared) => details(compared)),
     '',
     ...NOT_MODELLED,
@@ -155,7 +161,7 @@ function legend(nodesMax: number, waitingPrice: WaitingPrice): string[] {
   const text =
     `cost: of this run. saved: against 5 static nodes. pending: pods the scheduler found no room for. short: pods missing against a ` +
     `cluster with room for all; avoidable: of it, more than ${formatLakh(nodesMax)} static nodes would miss. wait: ` +
-    `until a pending pod runs (>: some never did). total: cost and waiting, which is short at ` +
+    `in which 95 % of pending pods ran (never: fewer did). total: cost and waiting, which is short at ` +
     `${formatPrice(otherBdtPerPodMinute)} a pod-minute, ${formatPrice(saleBdtPerPodMinute)} in sales. clairvoyant: the ` +
     `least total for who knows all demand beforehand and has every node at the lowest price; no policy is below it. regret: ` +
     `cost above the least that buys as little shortage.`;
@@ -185,6 +191,20 @@ function formatPrice(bdt: number): string {
     return formatBdt(bdt);
   }
   return formatBdt(bdt, bdt < 0.0995 ? 4 : 2);
+}
+
+/** What no policy within the maximum can prevent, and what a higher one would change. */
+function unavoidable({ largest, larger, waitingPrice }: Comparison): string[] {
+  if (larger === null) {
+    return [];
+  }
+  const [before, after] = [largest.measures, larger.measures];
+  const nodes = formatLakh(largest.configured.settings.nodeCountMax);
+  const text =
+    `${nodes} static nodes miss ${formatMinutes(before.shortagePodMinutes)} pod-min (${formatBdt(waitingCostBdt(before, waitingPrice))}) as well; ` +
+    `one node more, always on, costs ${formatBdt(after.costBdt - before.costBdt)} and leaves ` +
+    `${formatMinutes(after.shortagePodMinutes)} (${formatBdt(waitingCostBdt(after, waitingPrice))}).`;
+  return ['', ...wrapped(text, WIDTH)];
 }
 
 function chart(scenario: Scenario, demand: Demand, { run }: PolicyRun): string[] {
@@ -233,15 +253,26 @@ function signed(percent: number): string {
     .replace('-', '−');
 }
 
-function details({ run, savings, costPerMonthBdt }: PolicyRun): string[] {
+function details(compared: PolicyRun): string[] {
+  const { run, bill, byPriceBook } = compared;
+  const others = byPriceBook.filter((money) => money.bill.prices !== bill.prices);
+  const lines = [
+    `${run.configured.policy.name}: ${saving(compared)}`,
+    ...others.map((money) => `${money.bill.prices}: ${saving(money)}`),
+    `digest ${journalDigest(run.journal)}`,
+  ];
+  return lines.flatMap((line, at) => wrapped(line, WIDTH, at === 0 ? '' : '  '));
+}
+
+function saving({ savings, costPerMonthBdt }: Money): string {
   const { fewerNodes, spot, overhead } = savings.split;
-  const split =
-    `${run.configured.policy.name}: ${signed(savings.percent)} = nodes ${signed(fewerNodes)} + spot ${signed(spot)} + ` +
-    `overhead ${signed(overhead)}; ${formatBdt(costPerMonthBdt)} a month`;
-  return [...wrapped(split, WIDTH), `  digest ${journalDigest(run.journal)}`];
+  return (
+    `${signed(savings.percent)} (${signed(savings.sameSpotMixPercent)}) = nodes ${signed(fewerNodes)} + ` +
+    `spot ${signed(spot)} − overhead ${signed(-overhead)}; ${formatBdt(costPerMonthBdt)}`
+  );
 }
 
 const NOT_MODELLED = wrapped(
-  'Not modelled: spot reclaims, so what spot saves is an upper bound; CPU credits; refused launches; clients that retry (see README).',
+  'Not modelled: spot reclaims, so what spot saves is an upper bound; refused launches; clients that retry (see README).',
   WIDTH,
 );

@@ -68,7 +68,7 @@ export function formatShare(part: number, whole: number): string {
   return percent.toFixed(percent < 0.995 ? 2 : 1);
 }
 
-/** p95 of the time to capacity: `135 s`, `12 min`; `>` when some pods never got any, `never` when none did. */
+/** p95 of the time to capacity: `135 s`, `12 min`; `never` when more than one pod in twenty never ran, `–` when none waited. */
 export function formatTimeToCapacity(time: {
   readonly p95: number | null;
   readonly censored: number;
@@ -77,8 +77,7 @@ export function formatTimeToCapacity(time: {
   if (p95 === null) {
     return censored > 0 ? 'never' : '–';
   }
-  const text = p95 < 600 ? `${String(Math.round(p95))} s` : `${formatLakh(p95 / 60)} min`;
-  return censored > 0 ? `>${text}` : text;
+  return p95 < 600 ? `${String(Math.round(p95))} s` : `${formatLakh(p95 / 60)} min`;
 }
 
 /** Text from elsewhere on one line, without control characters, of at most `width` characters. */

@@ -92,6 +92,8 @@ export interface Case {
   readonly triggers: { readonly lost: number; readonly twice: number; readonly late: number };
   /** The cycles from `from` up to `to` are in this mode. */
   readonly mode: { readonly is: Mode; readonly from: number; readonly to: number };
+  /** Nodes that fall back to their baseline when their CPU credits run out; left out, they do not. */
+  readonly credits?: 'standard';
 }
 
 /** Nothing asked, nothing wrong: what a kept counterexample differs from. */
@@ -256,7 +258,10 @@ export interface Built {
 export function build(each: Case): Built {
   const settings = defaultScenarioSettings();
   const zones = ['a', 'b', 'c'].slice(0, each.zones);
-  const { cluster, workload } = settings;
+  const { workload } = settings;
+  const { worker } = settings.cluster;
+  const credits = { ...worker.credits, mode: each.credits ?? worker.credits.mode };
+  const cluster = { ...settings.cluster, worker: { ...worker, credits } };
   const perNode = requestsPerSecondForNodes(1, workload, cluster);
   const last = each.tenths[each.tenths.length - 1] ?? 0;
   const levels = [...each.tenths, ...new Array<number>(CALM_MS / BUCKET_MS).fill(last)];

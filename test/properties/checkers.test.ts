@@ -15,10 +15,12 @@ import {
   type View,
 } from '../../engine/index.ts';
 import {
+  billOf,
   checkers,
   Interpreter,
   INVARIANTS,
   InvariantViolation,
+  PRICE_BOOKS,
   Table,
   type Observer,
   type Run,
@@ -186,14 +188,14 @@ const waitingPods = (result: Result): Result =>
     : result;
 
 /** A whole run, whose end is told otherwise than it was. */
-function endingIn(number: number, otherwise: (run: Run) => Run): void {
+function endingIn(number: number, otherwise: (run: Run, world: World) => Run): void {
   const { scenario, configured } = build(QUIET);
   const own = INVARIANTS.filter((each) => each.number === number);
   const watch = checkers({ scenario, configured }, own) as Watch;
   const told: Observer = {
     ...watch,
     finished: (run, world) => {
-      watch.finished(otherwise(run), world);
+      watch.finished(otherwise(run, world), world);
     },
   };
   runCase(QUIET, [], told);
@@ -531,6 +533,37 @@ const NEVER: readonly (readonly [number: number, what: string, happens: () => vo
         const lines = run.measures.costBreakdownBdt;
         const costBreakdownBdt = { ...lines, onDemandNodes: lines.onDemandNodes - 1 };
         return { ...run, measures: { ...run.measures, costBreakdownBdt } };
+      });
+    },
+  ],
+  [
+    15,
+    'surplus credits by another book that were never burnt',
+    () => {
+      endingIn(15, (run) => {
+        const bills = run.measures.bills.map((bill) => ({
+          ...bill,
+          costBdt: bill.costBdt + 1,
+          costBreakdownBdt: {
+            ...bill.costBreakdownBdt,
+            surplusCredits: bill.costBreakdownBdt.surplusCredits + 1,
+          },
+        }));
+        return { ...run, measures: { ...run.measures, bills } };
+      });
+    },
+  ],
+  [
+    15,
+    'more surplus credits than the machines had CPU for',
+    () => {
+      endingIn(15, (run, world) => {
+        const burnt = world.bills().map((bill) => ({ ...bill, surplusCpuMs: 1e9 }));
+        world.bills = () => burnt;
+        const { firstStepAtMs, stepCount, stepMs } = world.demand;
+        const endAtMs = firstStepAtMs + stepCount * stepMs;
+        const bills = PRICE_BOOKS.map((book) => billOf(world, book, endAtMs, false));
+        return { ...run, measures: { ...run.measures, bills } };
       });
     },
   ],

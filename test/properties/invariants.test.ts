@@ -40,6 +40,15 @@ describe('under every fault and load', () => {
     },
   );
 
+  test('all of them together, on nodes that run out of CPU credits', () => {
+    fc.assert(
+      fc.property(anyCase, (each) => {
+        runCase({ ...each, credits: 'standard' }, INVARIANTS);
+      }),
+      runs(30),
+    );
+  });
+
   test('every invariant of the design has its watcher', () => {
     const numbers = INVARIANTS.map((invariant) => invariant.number).sort((a, b) => a - b);
     expect(numbers).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]);

@@ -58,6 +58,31 @@ describe('comparing policies', () => {
     }
   });
 
+  test('what the largest fleet lacks, one node more lacks less of; where it lacks nothing none is run', () => {
+    const { comparison, began } = compared(scenario(16), [policy('node-fleet')]);
+    const { largest, larger } = comparison;
+    expect(largest.configured.settings['nodeCount']).toBe(10);
+    expect(larger?.configured.settings['nodeCount']).toBe(11);
+    expect(began.at(-1)).toEqual({ policy: 'static', index: 3, count: 4 });
+    expect(larger?.measures.shortagePodMinutes).toBeLessThan(largest.measures.shortagePodMinutes);
+    expect(larger?.measures.shortagePodMinutes).toBeGreaterThan(0);
+    // Two hours of one node more.
+    expect((larger?.measures.costBdt ?? 0) - largest.measures.costBdt).toBeCloseTo(66.6667, 3);
+
+    const enough = compared(world, [policy('node-fleet')]);
+    expect(enough.comparison.largest.measures.shortagePodMinutes).toBe(0);
+    expect(enough.comparison.larger).toBeNull();
+  });
+
+  test('one node more than the largest fleet is not run again where a policy is that', () => {
+    const { comparison, began } = compared(scenario(16), [
+      policy('static', { nodeCount: 5 }),
+      policy('static', { nodeCount: 6 }),
+    ]);
+    expect(comparison.largest.configured.settings['nodeCount']).toBe(6);
+    expect(began.map(({ count }) => count)).toEqual([2, 2, 3]);
+  });
+
   test('two references are run beside them, and told of', () => {
     const { comparison, began } = compared(world, [policy('node-fleet')]);
     expect(began).toEqual([
@@ -70,7 +95,7 @@ describe('comparing policies', () => {
   });
 
   test('a policy that is a reference is not run again', () => {
-    const five = compared(world, [policy('static')]);
+    const five = compared(scenario(4), [policy('static')]);
     expect(five.began).toHaveLength(1);
     expect(five.comparison.runs[0].run).toBe(five.comparison.baseline);
     expect(five.comparison.runs[0].run).toBe(five.comparison.largest);
@@ -81,12 +106,12 @@ describe('comparing policies', () => {
   });
 
   test('static under another setting is another policy', () => {
-    const { began } = compared(world, [policy('static', { joinTimeoutSeconds: 300 })]);
+    const { began } = compared(scenario(4), [policy('static', { joinTimeoutSeconds: 300 })]);
     expect(began).toHaveLength(2);
   });
 
   test('the same policy twice is run once', () => {
-    const { comparison, began } = compared(world, [policy('static'), policy('static')]);
+    const { comparison, began } = compared(scenario(4), [policy('static'), policy('static')]);
     expect(began).toHaveLength(1);
     expect(comparison.runs).toHaveLength(2);
   });
@@ -131,6 +156,35 @@ describe('comparing policies', () => {
       // No sale in the calendar: ৳20 a pod-minute.
       expect(each.waitingCostBdt).toBeCloseTo(20 * each.run.measures.shortagePodMinutes, 9);
     }
+  });
+
+  test('money by every price book, the scenario’s among them', () => {
+    const { comparison } = compared(world, [policy('static'), policy('node-fleet')]);
+    for (const { run: ran, byPriceBook, ...own } of comparison.runs) {
+      expect(byPriceBook.map(({ bill }) => bill.prices)).toEqual([
+        'techflow',
+        'aws-ap-southeast-1',
+      ]);
+      const [techflow, aws] = byPriceBook;
+      expect(own).toMatchObject(techflow);
+      expect(own.bill.costBdt).toBe(ran.measures.costBdt);
+      // Two hours of a month of 720.
+      expect(aws.costPerMonthBdt).toBeCloseTo(360 * aws.bill.costBdt, 6);
+    }
+    // List prices are lower, and both pay for the cluster, so that less is saved.
+    const [, brief] = comparison.runs;
+    const [techflow, aws] = brief.byPriceBook;
+    expect(aws.bill.costBdt).toBeLessThan(techflow.bill.costBdt / 2);
+    expect(aws.savings.percent).toBeLessThan(techflow.savings.percent);
+  });
+
+  test('a scenario’s price book decides what its money is, and nothing else', () => {
+    const [techflow, aws] = ['techflow', 'aws-ap-southeast-1'].map(
+      (prices) => compared({ ...world, prices }, [policy('node-fleet')]).comparison.runs[0],
+    );
+    expect(aws.bill).toEqual(techflow.byPriceBook[1].bill);
+    expect(techflow.bill).toEqual(aws.byPriceBook[0].bill);
+    expect(aws.run.measures.series).toEqual(techflow.run.measures.series);
   });
 
   test('elasticity is the run’s own, with a speedup over static 5', () => {

@@ -16,8 +16,9 @@ import {
   type Outcome,
   type PodStepPrice,
 } from '../../simulator/optimum.ts';
-import { priceBook, type PriceBook } from '../../simulator/prices.ts';
+import { PRICE_BOOKS, priceBook, type PriceBook } from '../../simulator/prices/index.ts';
 import { run, type Run } from '../../simulator/run.ts';
+import { billBy } from '../../simulator/savings.ts';
 import { waitingCostBdt, WAITING_PRICE, type WaitingPrice } from '../../simulator/score.ts';
 import { runUnconstrained, type Demand } from '../../simulator/unconstrained.ts';
 import { leastStartupMs } from '../../simulator/world.ts';
@@ -477,9 +478,15 @@ describe('the optimum is below every run', () => {
       const all = policies.map((configured) => run({ scenario, configured, seed: 1, demand }));
       for (const other of [0.01, 0.3, 20]) {
         const price = { saleBdtPerPodMinute: 5 * other, otherBdtPerPodMinute: other };
-        const optimum = clairvoyant(scenario, demand, BOOK, price, all);
-        for (const each of all) {
-          expectBelow(optimum, price, each);
+        for (const book of PRICE_BOOKS) {
+          const billed = all.map((each) => ({
+            ...each,
+            measures: { ...each.measures, ...billBy(each.measures, book) },
+          }));
+          const optimum = clairvoyant(scenario, demand, book, price, billed);
+          for (const each of billed) {
+            expectBelow(optimum, price, each);
+          }
         }
       }
     },
@@ -569,6 +576,16 @@ describe('the clairvoyant', () => {
     const optimum = foreseen([21, 21, 7, 7], { nodeCountInitial: 3 });
     expect(optimum.costBdt).toBeCloseTo(spotBdt((3 + 1 + 1) * 15_000), 9);
     expect(foreseen([21, 21, 7, 7]).shortagePodMinutes).toBe(14 / 4);
+  });
+
+  it('pays for a node’s disk as long as for the node, and for the cluster all the time, nodes or none', () => {
+    const book = { ...BOOK, diskMicroBdtPerMonth: 720e6, clusterMicroBdtPerMonth: 7_200e6 };
+    const clusterBdt = (4 * 15_000 * 10) / 3_600_000;
+    const [all, nobody] = [foreseen([7, 7, 7, 7], { book }), foreseen([0, 0, 0, 0], { book })];
+    expect(all.costBdt).toBeCloseTo(spotBdt(3 * 15_000) + (3 * 15_000) / 3_600_000 + clusterBdt, 6);
+    expect(nobody.costBdt).toBeCloseTo(clusterBdt, 6);
+    expect(all.frontier.at(-1)?.costBdt).toBeCloseTo(clusterBdt, 6);
+    expect(all.frontier[0].costBdt).toBeCloseTo(all.costBdt, 9);
   });
 
   it('takes nodes on demand where those are cheaper', () => {

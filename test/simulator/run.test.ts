@@ -12,7 +12,7 @@ import {
 } from '../../engine/index.ts';
 import type { Fault } from '../../simulator/faults.ts';
 import { clusterOf, run, type Observer, type Run, type RunOptions } from '../../simulator/run.ts';
-import { priceBook } from '../../simulator/prices.ts';
+import { priceBook } from '../../simulator/prices/index.ts';
 import { runUnconstrained } from '../../simulator/unconstrained.ts';
 import type { World } from '../../simulator/world.ts';
 import { policyOf, scenarioOf, START_AT_MS, STEP_MS, workers } from './build.ts';
@@ -379,14 +379,13 @@ describe('static', () => {
       'readInbox',
       'releaseLock',
     ]);
-    expect([scaleUps, scaleDowns, measures.launches, measures.disruptions]).toEqual([0, 0, 5, 0]);
+    expect([scaleUps, scaleDowns, measures.launches, measures.disruptions]).toEqual([0, 0, 0, 0]);
     expect([...new Set(measures.series.billedNodes)]).toEqual([5]);
   });
 });
 
 describe('the bill', () => {
-  /** An hour to the second: 240 steps of 15 s, wherever in the first of 241 the phase lies. */
-  const hour = scenarioOf({}, new Array<number>(241).fill(20), STEP_MS);
+  const hour = scenarioOf({}, new Array<number>(60).fill(20), MINUTE_MS);
 
   it('of one on-demand and two spot nodes for an hour is ৳53.33', () => {
     const { measures } = run({
@@ -400,6 +399,9 @@ describe('the bill', () => {
     expect(measures.costBreakdownBdt).toEqual({
       onDemandNodes: 33.333333,
       spotNodes: 20,
+      disks: 0,
+      surplusCredits: 0,
+      cluster: 0,
       autoscaler: 0,
     });
     expect(measures.costBdt).toBe(53.333333);
@@ -414,6 +416,77 @@ describe('the bill', () => {
     expect(measures.nodeHours).toEqual({ onDemand: 2, spot: 0 });
     // Two instances are billed, each rounded to the micro-taka.
     expect(measures.costBdt).toBe((2 * 33_333_333 + 1_388_889) / 1e6);
+  });
+
+  it('is that of its whole trace: 48 hours of five nodes are ৳8,000', () => {
+    for (const seed of [1, 2, 3]) {
+      const { measures } = run({
+        scenario: scenarioOf({}, new Array<number>(48).fill(20), 60 * MINUTE_MS),
+        configured: policyOf('static'),
+        seed,
+      });
+      expect(measures.durationMs).toBe(48 * 60 * MINUTE_MS);
+      expect(measures.costBdt).toBe(8_000);
+    }
+  });
+
+  it('at AWS’s prices has disks, surplus credits and the cluster, and its lines add up', () => {
+    // 100 requests/s are 1,200 m, which 7 pods share, 4 on one node and 3 on the other; with 70 m each that is 540 m above
+    // both baselines.
+    const { measures } = run({
+      scenario: scenarioOf({ prices: 'aws-ap-southeast-1' }, new Array<number>(60).fill(100)),
+      configured: policyOf('static', { nodeCount: 2 }),
+      seed: 1,
+    });
+    expect(measures.costBreakdownBdt).toEqual({
+      onDemandNodes: (2 * 6_457_968) / 1e6,
+      spotNodes: 0,
+      disks: (2 * 326_160) / 1e6,
+      // 0.54 vCPU-hours × 0.05 × 122.31
+      surplusCredits: expect.closeTo(3.30237, 4) as number,
+      // 10,520.61696 ÷ 720
+      cluster: 14.611968,
+      autoscaler: 0,
+    });
+    const sum = Object.values(measures.costBreakdownBdt).reduce((a, b) => a + b, 0);
+    expect(measures.costBdt).toBeCloseTo(sum, 9);
+    expect(measures.bills.map(({ prices }) => prices)).toEqual(['techflow', 'aws-ap-southeast-1']);
+    const [{ costBdt, costBreakdownBdt }, own] = measures.bills;
+    expect(own).toEqual({
+      prices: 'aws-ap-southeast-1',
+      costBdt: measures.costBdt,
+      costBreakdownBdt: measures.costBreakdownBdt,
+    });
+    expect(costBreakdownBdt).toMatchObject({ disks: 0, surplusCredits: 0, cluster: 0 });
+    expect(costBdt).toBe((2 * 33_333_333) / 1e6);
+  });
+});
+
+describe('CPU credits', () => {
+  const modes = ['none', 'unlimited', 'standard'] as const;
+  const journals = (name: string, rates: readonly number[]): string[] =>
+    modes.map((mode) => {
+      const scenario = scenarioOf(
+        { cluster: { nodeCountInitial: 3, worker: { credits: { mode } } } },
+        rates,
+        20 * MINUTE_MS,
+      );
+      return Buffer.from(run({ scenario, configured: policyOf(name), seed: 1 }).journal).toString(
+        'base64',
+      );
+    });
+
+  it('make no difference to what is decided as long as they do not run out', () => {
+    // Three nodes sustain 3 × 330 m beside their systems, 82 requests/s.
+    const [none, unlimited, standard] = journals('node-fleet', [20, 50, 60, 30]);
+    expect(unlimited).toBe(none);
+    expect(standard).toBe(none);
+  });
+
+  it('when they run out bill a node in unlimited mode, and hold it back in standard mode', () => {
+    const [none, unlimited, standard] = journals('node-fleet', [200, 300, 300, 200]);
+    expect(unlimited).toBe(none);
+    expect(standard).not.toBe(none);
   });
 });
 
@@ -472,13 +545,14 @@ describe('the fleet before the first step', () => {
 });
 
 describe('time within a trace', () => {
-  it('ends with it: the last step is the last', () => {
+  it('is as long as it: the first step begins within the first, the last before the end', () => {
     let steps = 0;
     const demand = runUnconstrained(sale, 1);
     runOf('node-fleet', { observer: { stepped: () => void steps++ } });
     expect(steps).toBe(demand.stepCount);
-    const endMs = demand.firstStepAtMs + demand.stepCount * STEP_MS;
-    expect(endMs).toBeLessThanOrEqual(START_AT_MS + 180 * MINUTE_MS);
-    expect(endMs).toBeGreaterThan(START_AT_MS + 180 * MINUTE_MS - STEP_MS);
+    expect(demand.stepCount * STEP_MS).toBe(180 * MINUTE_MS);
+    const lastAtMs = demand.firstStepAtMs + (demand.stepCount - 1) * STEP_MS;
+    expect(lastAtMs).toBeLessThan(START_AT_MS + 180 * MINUTE_MS);
+    expect(lastAtMs).toBeGreaterThanOrEqual(START_AT_MS + 180 * MINUTE_MS - STEP_MS);
   });
 });

@@ -49,6 +49,7 @@ describe('parseScenario', () => {
           mib: 4096,
           allocatableMillicpu: 1930,
           allocatableMib: 3300,
+          credits: { mode: 'unlimited', perHour: 24 },
         },
         systemMillicpu: 70,
         systemMib: 700,
@@ -176,7 +177,17 @@ describe('parseScenario', () => {
       'found "cronjob", expected one of deployment, statefulset, single-replica, local-data, ' +
         'critical-system, do-not-evict',
     ],
-    ['prices', { prices: 'free' }, 'found "free", expected one of techflow'],
+    ['prices', { prices: 'free' }, 'found "free", expected one of techflow, aws-ap-southeast-1'],
+    [
+      'cluster.worker.credits.mode',
+      { cluster: { worker: { credits: { mode: 'off' } } } },
+      'found "off", expected one of unlimited, standard, none',
+    ],
+    [
+      'cluster.worker.credits.perHour',
+      { cluster: { worker: { credits: { perHour: 0 } } } },
+      'found 0, expected a whole number from 1 to 60000',
+    ],
     [
       'policies.node-fleet',
       { policies: { 'node-fleet': 3 } },
@@ -351,6 +362,16 @@ describe('resolveScenario', () => {
     expect(warnings[3]).toContain(
       '(1970-01-01T06:04:00+06:00) is outside the traffic, which runs from 1970-01-01T06:00:00+06:00 to 1970-01-01T06:04:00+06:00',
     );
+  });
+
+  it('warns of web pods that would not fit in a worker’s memory together', () => {
+    const warningsOf = (workingSetMib: number): string[] =>
+      resolveScenario(parsed({ workload: { web: { workingSetMib } } }), trace).warnings;
+    // 7 pods beside 700 MiB, of 4,096.
+    expect(warningsOf(485)).toEqual([]);
+    expect(warningsOf(486)).toEqual([
+      expect.stringContaining('a worker full of web pods uses 4102 MiB of its 4096'),
+    ]);
   });
 
   it('cannot scale a trace without traffic', () => {

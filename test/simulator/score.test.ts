@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { priceBook, type Market, type PriceBook } from '../../simulator/prices.ts';
+import { priceBook, type Market, type PriceBook } from '../../simulator/prices/index.ts';
 import { run } from '../../simulator/run.ts';
 import {
   bestByWaitingPrice,
@@ -8,8 +8,8 @@ import {
   breakEvenBdtPerPodMinute,
   isInSale,
   Meter,
+  nodeHoursOf,
   perMonth,
-  savingsAgainstStatic,
   waitingCostBdt,
   WAITING_PRICE,
   type Measures,
@@ -181,10 +181,35 @@ describe('time to capacity', () => {
       max: 1500,
     });
     expect(times({ 1: 9, 2: 1, 3: 9, 100: 1 })).toMatchObject({ p50: 30, p95: 45, max: 1500 });
+    expect(times({ 1: 199, 100: 1 })).toMatchObject({ p95: 15, max: 1500 });
   });
 
-  it('counts apart those that never ran: dropped while they waited, or waiting still', () => {
-    expect(times({ 2: 4 }, 3)).toEqual({ p50: 30, p95: 30, max: 30, censored: 3 });
+  it('of those that never ran is for ever: no quantile that reaches them is a number', () => {
+    // 20 pods, of which the 20th never ran: the 10th and the 19th did.
+    expect(times({ 2: 10, 3: 9 }, 1)).toEqual({ p50: 30, p95: 45, max: null, censored: 1 });
+    expect(times({ 2: 10, 3: 8 }, 2)).toEqual({ p50: 30, p95: null, max: null, censored: 2 });
+    expect(times({ 2: 4 }, 5)).toEqual({ p50: null, p95: null, max: null, censored: 5 });
+    expect(times({}, 1)).toEqual({ p50: null, p95: null, max: null, censored: 1 });
+  });
+
+  it('never looks better for pods that never ran', () => {
+    const waits = fc.array(fc.tuple(fc.nat(50), fc.integer({ min: 1, max: 30 })), { maxLength: 8 });
+    fc.assert(
+      fc.property(waits, fc.nat(40), fc.integer({ min: 1, max: 10 }), (of, censored, more) => {
+        const waited = Object.fromEntries(of);
+        const [some, others] = [times(waited, censored), times(waited, censored + more)];
+        for (const key of ['p50', 'p95', 'max'] as const) {
+          if (some.censored > 0 || some[key] !== null) {
+            expect(others[key] ?? Infinity).toBeGreaterThanOrEqual(some[key] ?? Infinity);
+          }
+        }
+      }),
+      runs(50),
+    );
+  });
+
+  it('counts those that never ran: dropped while they waited, or waiting still', () => {
+    expect(times({ 2: 4 }, 3)).toMatchObject({ p50: 30, censored: 3 });
 
     const scenario = scenarioOf({ workload: { web: { hpa: { replicasMin: 9 } } } }, [0, 0, 0, 0]);
     const { measures } = run({
@@ -247,6 +272,16 @@ describe('the series', () => {
   });
 });
 
+describe('launches', () => {
+  it('are those of the run: the fleet that it begins with is not among them', () => {
+    const world = new World(scenarioOf(), demandOf(4, 1), 1);
+    world.startWith([{ zone: 'ap-southeast-1a', market: 'on-demand' }]);
+    launch(world, 3);
+    const { launches } = new Meter(world.scenario, world.demand).finish(world, BOOK, false);
+    expect(launches).toBe(3);
+  });
+});
+
 describe('the bill', () => {
   function worldOf(...markets: Market[]): World {
     const world = new World(scenarioOf(), demandOf(1000, 1), 1);
@@ -260,22 +295,48 @@ describe('the bill', () => {
     step(world, 400);
     launch(world, 1, { nowMs: START_AT_MS + 1.5 * HOUR_MS });
     world.terminate(first.name, START_AT_MS + 1.75 * HOUR_MS);
-    const bill = billOf(world, BOOK, START_AT_MS + 2 * HOUR_MS, 2 * HOUR_MS);
-    expect(bill.nodeHours).toEqual({ onDemand: 1.75 + 0.5, spot: 2 });
+    const endAtMs = START_AT_MS + 2 * HOUR_MS;
+    const bill = billOf(world, BOOK, endAtMs, true);
+    expect(bill.prices).toBe('techflow');
+    expect(nodeHoursOf(world, endAtMs)).toEqual({ onDemand: 1.75 + 0.5, spot: 2 });
     // ৳33.3333 an hour on demand, ৳10 spot, ৳1.3889 the autoscaler; each line in whole micro-taka.
     expect(bill.costBreakdownBdt).toEqual({
       onDemandNodes: (58_333_333 + 16_666_667) / 1e6,
       spotNodes: 20,
+      disks: 0,
+      surplusCredits: 0,
+      cluster: 0,
       autoscaler: 2.777778,
     });
     expect(bill.costBdt).toBe(97.777778);
+  });
+
+  it('has disks as long as their instances, surplus credits, and the cluster as long as the run', () => {
+    const book = {
+      ...BOOK,
+      diskMicroBdtPerMonth: 720e6,
+      surplusMicroBdtPerVcpuHour: 6e6,
+      clusterMicroBdtPerMonth: 7_200e6,
+    };
+    const demand = demandOf(1000, 7, 5_000);
+    const world = new World(scenarioOf(), demand, 1);
+    world.startWith([
+      { zone: 'ap-southeast-1a', market: 'on-demand' },
+      { zone: 'ap-southeast-1a', market: 'spot' },
+    ]);
+    step(world, 240);
+    demand.requestsPerSecond.fill(0);
+    world.terminate(workers(world)[0].name, START_AT_MS + HOUR_MS);
+    const { costBreakdownBdt } = billOf(world, book, START_AT_MS + HOUR_MS, false);
+    // All of two vCPUs for an hour, 400 m of which are the instance's own: 1.6 vCPU-hours at ৳6.
+    expect(costBreakdownBdt).toMatchObject({ disks: 2, surplusCredits: 2 * 9.6, cluster: 10 });
   });
 
   it('is for a minute at least, and in whole seconds', () => {
     const cost = (ranMs: number): number => {
       const world = worldOf('on-demand');
       world.terminate(workers(world)[0].name, START_AT_MS + ranMs);
-      return billOf(world, BOOK, START_AT_MS + HOUR_MS, 0).costBdt;
+      return billOf(world, BOOK, START_AT_MS + HOUR_MS, false).costBdt;
     };
     const bdt = (seconds: number): number => Math.round((24_000e6 * seconds) / 2_592_000) / 1e6;
     expect([1, 60_000, 60_001, 3_599_001].map(cost)).toEqual([60, 60, 61, 3600].map(bdt));
@@ -284,7 +345,7 @@ describe('the bill', () => {
   it('has nothing for a launch after the end of the run', () => {
     const world = worldOf();
     launch(world, 1, { nowMs: START_AT_MS + HOUR_MS + 1 });
-    expect(billOf(world, BOOK, START_AT_MS + HOUR_MS, 0).costBdt).toBe(0);
+    expect(billOf(world, BOOK, START_AT_MS + HOUR_MS, false).costBdt).toBe(0);
   });
 
   it('has the autoscaler only where a policy scales', () => {
@@ -293,71 +354,6 @@ describe('the bill', () => {
       run({ scenario, configured: policyOf(name), seed: 1 }).measures.costBreakdownBdt.autoscaler;
     expect(autoscaler('static')).toBe(0);
     expect(autoscaler('node-fleet')).toBeCloseTo(1000 / 720, 1);
-  });
-});
-
-describe('what a run saves against five static nodes', () => {
-  /** Measures of so many hours on each market, in a run of 10 hours. */
-  function spent(onDemandHours: number, spotHours: number, scales = true): Measures {
-    const onDemandNodes = (onDemandHours * 24_000) / 720;
-    const spotNodes = spotHours * 10;
-    const autoscaler = scales ? (10 * 1000) / 720 : 0;
-    return {
-      ...measured([{}]),
-      durationMs: 10 * HOUR_MS,
-      nodeHours: { onDemand: onDemandHours, spot: spotHours },
-      costBdt: onDemandNodes + spotNodes + autoscaler,
-      costBreakdownBdt: { onDemandNodes, spotNodes, autoscaler },
-    };
-  }
-
-  it('is nothing for five static nodes', () => {
-    const { percent, split } = savingsAgainstStatic(spent(50, 0, false), BOOK);
-    expect(percent).toBeCloseTo(0, 5);
-    expect(split.fewerNodes).toBeCloseTo(0, 5);
-    expect([split.spot, split.overhead]).toEqual([0, -0]);
-  });
-
-  it('comes from fewer nodes, cheaper ones, less the autoscaler', () => {
-    // Of 50 node-hours 20 on demand and 10 spot: 20 fewer are 40 %, 10 at 70 % off are 14 %; ৳13.89 of ৳1,666.67 are 0.83 %.
-    const { percent, split } = savingsAgainstStatic(spent(20, 10), BOOK);
-    expect(split.fewerNodes).toBeCloseTo(40, 5);
-    expect(split.spot).toBeCloseTo(14, 5);
-    expect(split.overhead).toBeCloseTo(-0.8333333, 5);
-    expect(percent).toBeCloseTo(53.1666667, 5);
-  });
-
-  it('is below nothing when a run costs more', () => {
-    const { percent, split } = savingsAgainstStatic(spent(100, 0), BOOK);
-    expect(split.fewerNodes).toBeCloseTo(-100, 5);
-    expect(percent).toBeCloseTo(-100.8333333, 5);
-  });
-
-  it('is split into parts that add up to it, whatever was spent', () => {
-    const hours = fc.integer({ min: 0, max: 200 });
-    fc.assert(
-      fc.property(hours, hours, fc.boolean(), (onDemand, spot, scales) => {
-        const { percent, split } = savingsAgainstStatic(spent(onDemand, spot, scales), BOOK);
-        expect(split.fewerNodes + split.spot + split.overhead).toBeCloseTo(percent, 9);
-        expect(split.fewerNodes).toBeCloseTo(2 * (50 - onDemand - spot), 5);
-      }),
-      runs(100),
-    );
-  });
-
-  it('of a real run is split by its hours', () => {
-    const scenario = scenarioOf({}, [100, 500, 100, 50], HOUR_MS / 2);
-    const { measures } = run({ scenario, configured: policyOf('node-fleet'), seed: 1 });
-    const { nodeHours, durationMs } = measures;
-    const { percent, split } = savingsAgainstStatic(measures, BOOK);
-    const fewer = 1 - (nodeHours.onDemand + nodeHours.spot) / ((5 * durationMs) / HOUR_MS);
-    expect(split.fewerNodes).toBeCloseTo(100 * fewer, 2);
-    expect(split.spot).toBeGreaterThan(0);
-    expect(split.fewerNodes + split.spot + split.overhead).toBeCloseTo(percent, 9);
-    expect(percent).toBeCloseTo(
-      100 * (1 - measures.costBdt / ((5 * 24_000 * durationMs) / HOUR_MS / 720)),
-      5,
-    );
   });
 });
 

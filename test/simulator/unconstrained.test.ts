@@ -173,10 +173,29 @@ describe('the phase of the steps', () => {
     const scenario = scenarioOf({}, [0, 600, 0], 60_000);
     for (let seed = 0; seed < 10; seed++) {
       const { firstStepAtMs, requestsPerSecond, stepCount } = runUnconstrained(scenario, seed);
-      expect(stepCount).toBe(Math.floor((START_AT_MS + 180_000 - firstStepAtMs) / STEP_MS));
+      expect(stepCount).toBe(12);
+      expect(requestsPerSecond).toHaveLength(12);
+      expect(firstStepAtMs).toBeLessThan(START_AT_MS + STEP_MS);
       const requests = requestsPerSecond.reduce((sum, rate) => sum + rate * 15, 0);
       expect(requests).toBeCloseTo(600 * 60, 6);
     }
+  });
+});
+
+describe('a run', () => {
+  it('lasts as long as its trace, whatever the phase, in whole steps', () => {
+    for (let seed = 0; seed < 20; seed++) {
+      expect(runUnconstrained(plateaus(10, 10), seed).stepCount).toBe(160);
+      // 61 s are five steps of 15 s; 10 s are one.
+      expect(runUnconstrained(scenarioOf({}, [1, 1], 30_500), seed).stepCount).toBe(5);
+      expect(runUnconstrained(scenarioOf({}, [1, 1], 5_000), seed).stepCount).toBe(1);
+    }
+  });
+
+  it('that begins after its trace ends after it, while the last row holds', () => {
+    const { firstStepAtMs, requestsPerSecond } = runUnconstrained(scenarioOf({}, [3, 7]), 1);
+    expect(firstStepAtMs).toBeGreaterThan(START_AT_MS);
+    expect(requestsPerSecond.at(-1)).toBe(7);
   });
 });
 

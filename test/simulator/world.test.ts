@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PENDING_AS_WRITTEN, type Instance, type Reading } from '../../engine/index.ts';
+import { CPU_MS_PER_CREDIT } from '../../simulator/credits.ts';
 import { World } from '../../simulator/world.ts';
 import { runs } from '../properties/arbitraries.ts';
 import {
@@ -497,7 +498,12 @@ describe('terminating', () => {
     expect(world.terminate(name, START_AT_MS + 5)).toBe(true);
     expect([world.terminations, world.disruptions]).toEqual([1, 4]);
     expect(world.bills()).toEqual([
-      { market: 'on-demand', launchedAtMs: START_AT_MS, endedAtMs: START_AT_MS },
+      {
+        market: 'on-demand',
+        launchedAtMs: START_AT_MS,
+        endedAtMs: START_AT_MS,
+        surplusCpuMs: 0,
+      },
     ]);
   });
 
@@ -1165,16 +1171,18 @@ describe('the bill', () => {
     step(world, 100);
     world.terminate(c, world.nowMs + 77);
     world.terminate(a, world.nowMs + 99);
-    expect(world.bills()).toEqual([
-      {
-        market: 'on-demand',
-        launchedAtMs: START_AT_MS + 9 * STEP_MS + 1_234,
-        endedAtMs: world.nowMs + 77,
-      },
-      { market: 'on-demand', launchedAtMs: START_AT_MS, endedAtMs: world.nowMs + 99 },
-      { market: 'on-demand', launchedAtMs: START_AT_MS, endedAtMs: null },
-      { market: 'spot', launchedAtMs: START_AT_MS + 9 * STEP_MS + 2_000, endedAtMs: null },
-    ]);
+    expect(world.bills()).toEqual(
+      [
+        {
+          market: 'on-demand',
+          launchedAtMs: START_AT_MS + 9 * STEP_MS + 1_234,
+          endedAtMs: world.nowMs + 77,
+        },
+        { market: 'on-demand', launchedAtMs: START_AT_MS, endedAtMs: world.nowMs + 99 },
+        { market: 'on-demand', launchedAtMs: START_AT_MS, endedAtMs: null },
+        { market: 'spot', launchedAtMs: START_AT_MS + 9 * STEP_MS + 2_000, endedAtMs: null },
+      ].map((bill) => ({ ...bill, surplusCpuMs: 0 })),
+    );
     expect(world.aliveInstances().map(({ id }) => id)).toContain(b);
   });
 
@@ -1188,7 +1196,115 @@ describe('the bill', () => {
       market: 'on-demand',
       launchedAtMs: START_AT_MS,
       endedAtMs: START_AT_MS + 5_000,
+      surplusCpuMs: 0,
     });
+  });
+});
+
+describe('CPU credits', () => {
+  const standard = { cluster: { worker: { credits: { mode: 'standard' } } } };
+  /** Surplus that each instance would be billed, in credits. */
+  const surplus = (world: World): number[] =>
+    world.bills().map(({ surplusCpuMs }) => surplusCpuMs / CPU_MS_PER_CREDIT);
+  /** CPU that web pods get in the next step, millicpu. */
+  const webMillicpu = (world: World): number => {
+    const before = world.backlogRequests;
+    step(world);
+    const served = before + world.arrivedRequests - world.lostRequests - world.backlogRequests;
+    return (served * world.scenario.workload.cpuMsPerRequest) / (STEP_MS / 1000);
+  };
+
+  it('none, in standard mode: a node serves what its baseline leaves beside the system', () => {
+    const { world } = quietWorld(1, 7, { settings: standard, rates: [500, 500] });
+    // 400 m less 70 m.
+    expect(webMillicpu(world)).toBeCloseTo(330, 9);
+    expect(webMillicpu(world)).toBeCloseTo(330, 9);
+  });
+
+  it('none, in standard mode: the node reads 100 % busy, and its pods as using all of it', () => {
+    const { world, demand } = quietWorld(1, 10, { settings: standard });
+    demand.requestsPerSecond.fill(60);
+    step(world, 22);
+    expect(cpuPercent(world)).toBeCloseTo(100, 9);
+    expect(world.usageMillicpu).toBe(2000 - 70);
+    expect(world.latencyP95Ms).toBe(10_000);
+  });
+
+  it('in standard mode and below the baseline nothing is held back', () => {
+    const { world, demand } = quietWorld(1, 10, { settings: standard });
+    demand.requestsPerSecond.fill(25);
+    step(world, 22);
+    expect(cpuPercent(world)).toBeCloseTo((100 * (300 + 70)) / 2000, 9);
+    expect(world.usageMillicpu).toBeCloseTo(300, 9);
+    expect(world.lostRequests + world.backlogRequests).toBe(0);
+  });
+
+  it('saved in a quiet hour carry a standard node through 15 minutes of all its CPU', () => {
+    const { world, demand } = quietWorld(1, 7, { settings: standard });
+    // 400 m less 70 m are saved, 19.8 credits in the hour.
+    demand.requestsPerSecond.fill(5_000, 240);
+    step(world, 240);
+    const bursts = [];
+    for (let n = 0; n < 60; n++) {
+      bursts.push(Math.round(webMillicpu(world)));
+    }
+    // 19.8 credits at 1,600 m above the baseline: 49.5 steps.
+    expect(bursts.slice(0, 49).every((millicpu) => millicpu === 1930)).toBe(true);
+    expect(bursts[49]).toBeGreaterThan(330);
+    expect(bursts[49]).toBeLessThan(1930);
+    expect(bursts.slice(50).every((millicpu) => millicpu === 330)).toBe(true);
+  });
+
+  it('in unlimited mode a node goes on, and owes what it burns above its baseline', () => {
+    const { world, demand } = quietWorld(2, 7);
+    demand.requestsPerSecond.fill(5_000);
+    step(world, 239);
+    expect(webMillicpu(world)).toBeCloseTo(2 * 1930, 6);
+    expect(surplus(world)).toEqual([96, 96]);
+  });
+
+  it('are counted of every node, however many there are', () => {
+    const { world, demand } = quietWorld(40, 280, { settings: standard });
+    demand.requestsPerSecond.fill(50_000);
+    expect(webMillicpu(world)).toBeCloseTo(40 * 330, 6);
+    expect(surplus(world)).toEqual(new Array<number>(40).fill(0));
+  });
+
+  it('are settled when the instance is terminated, and not again', () => {
+    const { world, demand } = quietWorld(2, 7);
+    demand.requestsPerSecond.fill(5_000, 0, 240);
+    // Ten steps more, in which what is queued is served.
+    step(world, 250);
+    const [first, second] = surplus(world);
+    world.terminate(workers(world)[0].name, world.nowMs);
+    step(world, 600);
+    // The other one has 400 m less 70 m left over, 19.8 credits an hour, for 2½ hours.
+    expect(surplus(world)).toEqual([first, expect.closeTo(second - 2.5 * 19.8, 6)]);
+    expect(first).toBeGreaterThan(90);
+  });
+
+  it('belong to the instance: one that joins later owes nothing of those before', () => {
+    const { world, demand } = quietWorld(1, 7);
+    demand.requestsPerSecond.fill(5_000);
+    step(world, 240);
+    const [{ name }] = workers(world);
+    world.terminate(name, world.nowMs);
+    world.deleteNode(name);
+    demand.requestsPerSecond.fill(0);
+    step(world, 300);
+    const [later] = launch(world);
+    stepUntilReady(world, later);
+    step(world, 100);
+    expect(surplus(world)).toEqual([96, 0]);
+  });
+
+  it('none are counted of a machine that needs none', () => {
+    const settings = { cluster: { worker: { credits: { mode: 'none' } } } };
+    const { world, demand } = quietWorld(2, 7, { settings });
+    demand.requestsPerSecond.fill(5_000);
+    step(world, 239);
+    expect(webMillicpu(world)).toBeCloseTo(2 * 1930, 6);
+    expect(surplus(world)).toEqual([0, 0]);
   });
 });
 

@@ -56,7 +56,7 @@ describe('numbers for people', () => {
     expect(formatTimeToCapacity({ p95: null, censored: 0 })).toBe('–');
     expect(formatTimeToCapacity({ p95: null, censored: 3 })).toBe('never');
     expect(formatTimeToCapacity({ p95: 135, censored: 0 })).toBe('135 s');
-    expect(formatTimeToCapacity({ p95: 135, censored: 1 })).toBe('>135 s');
+    expect(formatTimeToCapacity({ p95: 135, censored: 1 })).toBe('135 s');
     expect(formatTimeToCapacity({ p95: 900, censored: 0 })).toBe('15 min');
   });
 });

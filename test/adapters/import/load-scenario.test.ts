@@ -175,7 +175,7 @@ describe('what is wrong with a YAML', () => {
     const yaml = 'version: 1\nprices: free\ncluster:\n  zone: a\nworkload:\n  trafficFactor: 0\n';
     expect(await yamlProblem(yaml)).toBe(
       [
-        'shop.yaml:2: prices: found "free", expected one of techflow',
+        'shop.yaml:2: prices: found "free", expected one of techflow, aws-ap-southeast-1',
         'shop.yaml:4: unknown setting "zone", did you mean "zones"?',
         'shop.yaml:6: workload.trafficFactor: found 0, expected a number from 0.001 to 1000',
       ].join('\n'),

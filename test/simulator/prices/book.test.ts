@@ -1,14 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  clusterMicroBdt,
+  diskCostMicroBdt,
   nodeCostMicroBdt,
   overheadMicroBdt,
   PRICE_BOOKS,
   priceBook,
   priceMicroBdtPerHour,
+  surplusCostMicroBdt,
   type Market,
   type PriceBook,
-} from '../../simulator/prices.ts';
+} from '../../../simulator/prices/index.ts';
 
 const HOUR_MS = 3_600_000;
 const MONTH_MS = 720 * HOUR_MS;
@@ -21,6 +24,9 @@ const uneven: PriceBook = {
   name: 'uneven',
   nodeMicroBdtPerMonth: 4_567_891_237,
   spotDiscountPercent: 63,
+  diskMicroBdtPerMonth: 345_678_901,
+  surplusMicroBdtPerVcpuHour: 6_789_011,
+  clusterMicroBdtPerMonth: 12_345_678_907,
   overheadMicroBdtPerMonth: 987_654_321,
 };
 const anyBook = fc.constantFrom(techflow, uneven);
@@ -37,6 +43,9 @@ describe('every price book', () => {
     expect(book.asOf).not.toBe('');
     for (const amount of [
       book.nodeMicroBdtPerMonth,
+      book.diskMicroBdtPerMonth,
+      book.surplusMicroBdtPerVcpuHour,
+      book.clusterMicroBdtPerMonth,
       book.overheadMicroBdtPerMonth,
       book.minimumBilledSeconds,
       (book.nodeMicroBdtPerMonth * (100 - book.spotDiscountPercent)) / 100,
@@ -52,61 +61,6 @@ describe('every price book', () => {
   });
 });
 
-describe('invoices by the techflow book', () => {
-  test('5 nodes for 720 h are ৳1,20,000 exactly, the figure of the brief', () => {
-    // 24,000 × 5
-    expect(5 * nodeCostMicroBdt(techflow, 'on-demand', MONTH_MS)).toBe(120_000_000_000);
-  });
-
-  test('the same on spot are ৳36,000', () => {
-    // 30 % of it
-    expect(5 * nodeCostMicroBdt(techflow, 'spot', MONTH_MS)).toBe(36_000_000_000);
-  });
-
-  test('a spot node of 61 s', () => {
-    // 7,200 ÷ 2,592,000 × 61 = ৳0.169444…
-    expect(nodeCostMicroBdt(techflow, 'spot', 61_000)).toBe(169_444);
-  });
-
-  test('a node of 10 s is billed 60 s', () => {
-    // 24,000 ÷ 2,592,000 × 60 = ৳0.5555555…, rounded to ৳0.555556
-    expect(nodeCostMicroBdt(techflow, 'on-demand', 10_000)).toBe(555_556);
-    expect(nodeCostMicroBdt(techflow, 'on-demand', 60_000)).toBe(555_556);
-    expect(nodeCostMicroBdt(techflow, 'on-demand', 60_001)).toBe(564_815); // 61 s
-  });
-
-  test('a second begun is a second billed', () => {
-    expect(nodeCostMicroBdt(techflow, 'spot', 90_001)).toBe(
-      nodeCostMicroBdt(techflow, 'spot', 91_000),
-    );
-    expect(nodeCostMicroBdt(techflow, 'spot', 90_000)).toBeLessThan(
-      nodeCostMicroBdt(techflow, 'spot', 90_001),
-    );
-  });
-
-  test('an instance that never ran costs nothing', () => {
-    expect(nodeCostMicroBdt(techflow, 'on-demand', 0)).toBe(0);
-  });
-
-  test('90 minutes of 2 nodes on demand and 3 on spot are ৳145', () => {
-    // 24,000 ÷ 720 × 1.5 = ৳50 and 7,200 ÷ 720 × 1.5 = ৳15: 2 × 50 + 3 × 15
-    const onDemand = nodeCostMicroBdt(techflow, 'on-demand', 1.5 * HOUR_MS);
-    const spot = nodeCostMicroBdt(techflow, 'spot', 1.5 * HOUR_MS);
-    expect(2 * onDemand + 3 * spot).toBe(145_000_000);
-  });
-
-  test('a month of the autoscaler is ৳1,000, half a day ৳16.67', () => {
-    expect(overheadMicroBdt(techflow, MONTH_MS)).toBe(1_000_000_000);
-    expect(overheadMicroBdt(techflow, 12 * HOUR_MS)).toBe(16_666_667);
-    expect(overheadMicroBdt(techflow, 0)).toBe(0);
-  });
-
-  test('an hour is ৳33.33 on demand and ৳10 on spot', () => {
-    expect(priceMicroBdtPerHour(techflow, 'on-demand')).toBe(33_333_333);
-    expect(priceMicroBdtPerHour(techflow, 'spot')).toBe(10_000_000);
-  });
-});
-
 test('a half of a micro-BDT is rounded up', () => {
   // 45 % of 10 is 4.5; a month of it, 5.
   const book = { ...techflow, nodeMicroBdtPerMonth: 10, spotDiscountPercent: 55 };
@@ -115,7 +69,51 @@ test('a half of a micro-BDT is rounded up', () => {
 
 test.each([-1, NaN, Infinity])('a span of %d ms is refused', (ms) => {
   expect(() => nodeCostMicroBdt(techflow, 'spot', ms)).toThrow(RangeError);
+  expect(() => diskCostMicroBdt(techflow, ms)).toThrow(RangeError);
+  expect(() => clusterMicroBdt(techflow, ms)).toThrow(RangeError);
   expect(() => overheadMicroBdt(techflow, ms)).toThrow(RangeError);
+});
+
+test.each([-1, NaN, Infinity, 0.5])('%d CPU-ms of surplus are refused', (cpuMs) => {
+  expect(() => surplusCostMicroBdt(techflow, cpuMs)).toThrow(RangeError);
+});
+
+test('no seconds, no money', () => {
+  for (const book of [...PRICE_BOOKS, uneven]) {
+    expect(MARKETS.map((market) => nodeCostMicroBdt(book, market, 0))).toEqual([0, 0]);
+    expect(diskCostMicroBdt(book, 0)).toBe(0);
+    expect(surplusCostMicroBdt(book, 0)).toBe(0);
+    expect(clusterMicroBdt(book, 0)).toBe(0);
+    expect(overheadMicroBdt(book, 0)).toBe(0);
+  }
+});
+
+test('a disk is billed as long as its instance is, whatever the market; a cluster without a minimum', () => {
+  expect(diskCostMicroBdt(uneven, 1)).toBe(diskCostMicroBdt(uneven, 60_000));
+  expect(diskCostMicroBdt(uneven, 60_001)).toBe(diskCostMicroBdt(uneven, 61_000));
+  // 345,678,901 ÷ 2,592,000 × 61 = 8,135.19…
+  expect(diskCostMicroBdt(uneven, 61_000)).toBe(8_135);
+  // 12,345,678,907 ÷ 2,592,000 = 4,762.99…
+  expect(clusterMicroBdt(uneven, 1_000)).toBe(4_763);
+});
+
+test('an hour of a worker is the node’s and its disk’s', () => {
+  const book = { ...techflow, diskMicroBdtPerMonth: 720_000_000 };
+  for (const market of MARKETS) {
+    expect(priceMicroBdtPerHour(book, market)).toBe(
+      priceMicroBdtPerHour(techflow, market) + 1_000_000,
+    );
+  }
+});
+
+test('surplus credits are priced to the CPU-millisecond, above 2^53 in between as well', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 2 ** 40 }), (cpuMs) => {
+      const price = BigInt(uneven.surplusMicroBdtPerVcpuHour);
+      const exact = (2n * price * BigInt(cpuMs) + 3_600_000n) / 7_200_000n;
+      expect(BigInt(surplusCostMicroBdt(uneven, cpuMs))).toBe(exact);
+    }),
+  );
 });
 
 test('amounts are exact, above 2^53 in between as well', () => {
