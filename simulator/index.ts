@@ -1,15 +1,19 @@
 /** The simulator: a scenario’s world, the engine’s effects on it, and the score. */
 export * from './checkers.ts';
+export * from './clients.ts';
 export * from './compare.ts';
 export * from './elasticity.ts';
 export * from './faults.ts';
+export * from './ingest.ts';
 export * from './instants.ts';
 export * from './interpret.ts';
+export * from './market.ts';
 export * from './optimum.ts';
 export * from './prices.ts';
 export { stream, type RandomStream } from './random.ts';
 export * from './run.ts';
 export {
+  MARKET_EVENTS,
   parseScenario,
   resolveScenario,
   defaultScenarioSettings,
@@ -19,6 +23,7 @@ export {
   type ScenarioSettings,
 } from './scenario.ts';
 export * from './score.ts';
+export * from './startup.ts';
 export { Table } from './table.ts';
 export * from './trace.ts';
 export * from './unconstrained.ts';

@@ -46,6 +46,9 @@ export interface Measures {
   readonly requestsArrived: number;
   readonly requestsLost: number;
   readonly requestsLate: number;
+  /** Attempts after the first; and of those lost, the ones never made because their customers stayed away. */
+  readonly requestsRetried: number;
+  readonly requestsStayedAway: number;
   readonly badMinutes: number;
   readonly longestBadMinutes: number;
   readonly timeToCapacitySeconds: {
@@ -55,6 +58,8 @@ export interface Measures {
     readonly censored: number;
   };
   readonly disruptions: number;
+  /** Spot instances that AWS took. */
+  readonly reclaims: number;
   readonly evictions: number;
   readonly launches: number;
   readonly nodeHours: { readonly onDemand: number; readonly spot: number };
@@ -64,6 +69,8 @@ export interface Measures {
     readonly spotNodes: number;
     readonly autoscaler: number;
   };
+  /** What AWS did not charge for instances that it took within their first hour, at the book’s price. */
+  readonly waivedBdt: number;
   readonly elasticity: ElasticityMetrics;
   readonly series: Series;
 }
@@ -82,6 +89,8 @@ export class Meter {
   #arrived = 0;
   #lost = 0;
   #late = 0;
+  #retried = 0;
+  #stayedAway = 0;
   #minute = -1;
   #minuteArrived = 0;
   #minuteBad = 0;
@@ -123,6 +132,8 @@ export class Meter {
     this.#arrived += world.arrivedRequests;
     this.#lost += world.lostRequests;
     this.#late += world.lateRequests;
+    this.#retried += world.retriedRequests;
+    this.#stayedAway += world.stayedAwayRequests;
     const minute = Math.floor(world.nowMs / 60_000);
     if (minute !== this.#minute) {
       this.#closeMinute();
@@ -159,8 +170,10 @@ export class Meter {
       shortagePodMinutes: podMinutes(this.#shortageSteps),
       shortageInSalesPodMinutes: podMinutes(this.#saleShortageSteps),
       requestsArrived: Math.round(this.#arrived),
-      requestsLost: Math.round(this.#lost),
+      requestsLost: Math.round(this.#lost + this.#stayedAway),
       requestsLate: Math.round(this.#late),
+      requestsRetried: Math.round(this.#retried),
+      requestsStayedAway: Math.round(this.#stayedAway),
       badMinutes: this.#badMinutes,
       longestBadMinutes: this.#longestBadRun,
       timeToCapacitySeconds: {
@@ -168,6 +181,7 @@ export class Meter {
         censored: world.censoredPods + world.stillWaiting(),
       },
       disruptions: world.disruptions,
+      reclaims: world.reclaims,
       evictions: world.evictions,
       launches: world.launches,
       ...bill,
@@ -213,14 +227,17 @@ export function billOf(
   book: PriceBook,
   endAtMs: number,
   scaledMs: number,
-): Pick<Measures, 'nodeHours' | 'costBdt' | 'costBreakdownBdt'> {
+): Pick<Measures, 'nodeHours' | 'costBdt' | 'costBreakdownBdt' | 'waivedBdt'> {
+  let waivedMicroBdt = 0;
   let onDemandMs = 0;
   let spotMs = 0;
   let onDemandMicroBdt = 0;
   let spotMicroBdt = 0;
   for (const instance of world.bills()) {
     const ranMs = Math.max(0, (instance.endedAtMs ?? endAtMs) - instance.launchedAtMs);
-    const microBdt = nodeCostMicroBdt(book, instance.market, ranMs);
+    const listMicroBdt = nodeCostMicroBdt(book, instance.market, ranMs);
+    const microBdt = Math.round(listMicroBdt * instance.costRatio);
+    waivedMicroBdt += instance.costRatio === 0 ? listMicroBdt : 0;
     if (instance.market === 'spot') {
       spotMs += ranMs;
       spotMicroBdt += microBdt;
@@ -232,6 +249,7 @@ export function billOf(
   const autoscalerMicroBdt = scaledMs > 0 ? overheadMicroBdt(book, scaledMs) : 0;
   return {
     nodeHours: { onDemand: onDemandMs / 3_600_000, spot: spotMs / 3_600_000 },
+    waivedBdt: waivedMicroBdt / MICRO_BDT_PER_BDT,
     costBdt: (onDemandMicroBdt + spotMicroBdt + autoscalerMicroBdt) / MICRO_BDT_PER_BDT,
     costBreakdownBdt: {
       onDemandNodes: onDemandMicroBdt / MICRO_BDT_PER_BDT,

@@ -242,6 +242,6 @@ function details({ run, savings, costPerMonthBdt }: PolicyRun): string[] {
 }
 
 const NOT_MODELLED = wrapped(
-  'Not modelled: spot reclaims, so what spot saves is an upper bound; CPU credits; refused launches; clients that retry (see README).',
+  'Not modelled: CPU credits, pods that crash, network and disk (see README). Assumed: how customers retry, how AWS reclaims beyond its rate.',
   WIDTH,
 );
