@@ -726,12 +726,26 @@ const podsProtected: Invariant = {
   },
 };
 
-const podsConserved: Invariant = {
+/** Of so many requests that passed, what sums of fractions may be out by. */
+const REQUESTS_ROUNDING = 1e-9;
+/** A queue of fewer requests than this is none: so much may be dropped in each step. */
+const REQUESTS_DROPPED = 1e-6;
+
+const conserved: Invariant = {
   number: 8,
-  rule: 'pods are neither lost nor made, and no node holds more than fits',
+  rule: 'pods and requests are neither lost nor made, and no node holds more than fits',
   watch(_, fail) {
+    let offered = 0;
+    let ended = 0;
     return {
       stepped: (world) => {
+        offered += world.arrivedRequests;
+        ended += world.servedRequests + world.lostRequests + world.stayedAwayRequests;
+        const underWay = world.backlogRequests + world.retryingRequests;
+        const most = offered * REQUESTS_ROUNDING + (world.stepIndex + 1) * REQUESTS_DROPPED;
+        if (!(Math.abs(offered - ended - underWay) <= most)) {
+          fail(`${offered} requests were made, ${ended} ended and ${underWay} are under way`);
+        }
         const { expected, found } = world.podsExpectedAndFound();
         if (expected !== found) {
           fail(`${expected} pods should exist and ${found} do`);
@@ -1026,30 +1040,42 @@ const moneyAddsUp: Invariant = {
   number: 15,
   rule: 'the bill is the sum of what each instance ran',
   watch(facts, fail) {
-    const bornAtMs = new Map<string, { readonly atMs: number; readonly market: Market }>();
-    const spans: { readonly market: Market; readonly ranMs: number }[] = [];
-    const end = (instanceId: string, atMs: number): void => {
-      const born = bornAtMs.get(instanceId);
-      if (born !== undefined) {
-        bornAtMs.delete(instanceId);
-        spans.push({ market: born.market, ranMs: Math.max(0, atMs - born.atMs) });
+    const born = new Map<string, { readonly atMs: number; readonly instance: Instance }>();
+    const spans: { readonly market: Market; readonly ranMs: number; readonly ratio: number }[] = [];
+    const end = (instanceId: string, atMs: number, takenByAws = false): void => {
+      const known = born.get(instanceId);
+      if (known === undefined) {
+        return;
       }
+      born.delete(instanceId);
+      const { zone, market, launchedAtMs } = known.instance;
+      const zoneIndex = facts.cluster.zones.indexOf(zone);
+      const ratio =
+        market === 'spot'
+          ? facts.world.market.spotCostRatio(zoneIndex, launchedAtMs, atMs, takenByAws)
+          : 1;
+      spans.push({ market, ranMs: Math.max(0, atMs - known.atMs), ratio });
     };
-    const notice = (atMs: number): void => {
+    const notice = (atMs: number, takenByAws = false): void => {
       const alive = facts.world.aliveInstances();
-      for (const { id, market } of alive) {
-        if (!bornAtMs.has(id)) {
-          bornAtMs.set(id, { atMs, market });
+      for (const instance of alive) {
+        if (!born.has(instance.id)) {
+          born.set(instance.id, { atMs, instance });
         }
       }
-      if (alive.length < bornAtMs.size) {
+      if (alive.length < born.size) {
         const ids = new Set(alive.map(({ id }) => id));
-        [...bornAtMs.keys()].filter((id) => !ids.has(id)).forEach((id) => end(id, atMs));
+        [...born.keys()].filter((id) => !ids.has(id)).forEach((id) => end(id, atMs, takenByAws));
       }
     };
     return {
       begun: () => notice(facts.world.demand.firstStepAtMs),
-      // What others launch and terminate, they do as a cycle begins.
+      // AWS takes instances in a step; what others launch and terminate, they do as a cycle begins.
+      stepped: (world) => {
+        if (world.launches - world.terminations < born.size) {
+          notice(world.nowMs, true);
+        }
+      },
       cycleBegins: (nowMs) => notice(nowMs),
       happened: (effect, result) => {
         if (effect.kind === 'launchInstances') {
@@ -1061,7 +1087,7 @@ const moneyAddsUp: Invariant = {
       finished: ({ measures, configured }, world) => {
         const { firstStepAtMs, stepCount, stepMs } = world.demand;
         const durationMs = stepCount * stepMs;
-        for (const id of [...bornAtMs.keys()]) {
+        for (const id of [...born.keys()]) {
           end(id, firstStepAtMs + durationMs);
         }
         // No machine burns more than all of its CPU above the baseline, the step in which it ends included.
@@ -1082,8 +1108,8 @@ const moneyAddsUp: Invariant = {
           const book = priceBook(bill.prices)!;
           const microBdt = { 'on-demand': 0, spot: 0 };
           let disks = 0;
-          for (const { market, ranMs } of spans) {
-            microBdt[market] += nodeCostMicroBdt(book, market, ranMs);
+          for (const { market, ranMs, ratio } of spans) {
+            microBdt[market] += Math.round(nodeCostMicroBdt(book, market, ranMs) * ratio);
             disks += diskCostMicroBdt(book, ranMs);
           }
           const lines = {
@@ -1365,7 +1391,7 @@ export const INVARIANTS: readonly Invariant[] = [
   podsProtected,
   fencing,
   quietTimes,
-  podsConserved,
+  conserved,
   zonesEven,
   onDemandFloor,
   spendCeiling,

@@ -1,17 +1,21 @@
 /** The simulator: a scenario’s world, the engine’s effects on it, and the score. */
 export * from './checkers.ts';
+export * from './clients.ts';
 export * from './compare.ts';
 export { CPU_MS_PER_CREDIT, CREDIT_MODES } from './credits.ts';
 export * from './elasticity.ts';
 export * from './faults.ts';
+export * from './ingest.ts';
 export * from './instants.ts';
 export * from './interpret.ts';
+export * from './market.ts';
 export * from './optimum.ts';
 export * from './prices/index.ts';
 export { stream, type RandomStream } from './random.ts';
 export * from './run.ts';
 export * from './savings.ts';
 export {
+  MARKET_EVENTS,
   parseScenario,
   resolveScenario,
   defaultScenarioSettings,
@@ -21,6 +25,7 @@ export {
   type ScenarioSettings,
 } from './scenario.ts';
 export * from './score.ts';
+export * from './startup.ts';
 export { Table } from './table.ts';
 export * from './trace.ts';
 export * from './unconstrained.ts';

@@ -90,6 +90,9 @@ export class Interpreter {
         table.clearInbox(effect.marks, effect.kickedAtMs);
         return { ok: true, completedAtMs };
       case 'queryMetrics':
+        if (world.prometheus.isDown(this.nowMs)) {
+          return { ok: false, certainty: 'refused', reason: 'unavailable', completedAtMs };
+        }
         return {
           ok: true,
           metrics: world.prometheus.query(effect.atMs, effect.custom),

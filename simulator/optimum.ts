@@ -24,7 +24,7 @@ import type { Run } from './run.ts';
 import { webPodsPerNode, type Scenario } from './scenario.ts';
 import { isInSale, waitingCostBdt, type WaitingPrice } from './score.ts';
 import type { Demand } from './unconstrained.ts';
-import { leastStartupMs } from './world.ts';
+import { leastStartupMs } from './startup.ts';
 
 /** What no schedule of nodes gets round. Whole numbers. */
 export interface Limits {
@@ -285,7 +285,7 @@ export function clairvoyant(
     inSale[k] = isInSale(scenario, firstStepAtMs + k * stepMs) ? 1 : 0;
   }
   const levels = levelsOf(demand.running, inSale, limitsOf(scenario, demand, runs));
-  const bdtPerNodeMs = leastBdtPerNodeMs(book);
+  const bdtPerNodeMs = leastBdtPerNodeMs(book, scenario);
   const clusterBdt = clusterMicroBdt(book, stepCount * stepMs) / MICRO_BDT_PER_BDT;
   const minutesPerStep = stepMs / 60_000;
   const nodeMsPerPodStep = (bdtPerPodMinute: number): number =>
@@ -297,7 +297,11 @@ export function clairvoyant(
     otherwise: nodeMsPerPodStep(waitingPrice.otherBdtPerPodMinute),
   };
   const best = bestOutcome(levels, price, nodes);
-  const costBdt = best.nodeMs * bdtPerNodeMs + clusterBdt;
+  // First hours that AWS gave away: it may have as many as the luckiest of the runs.
+  const waivedBdt = runs.reduce((most, { measures }) => Math.max(most, measures.waivedBdt), 0);
+  const costOf = (nodeMs: number): number =>
+    Math.max(0, nodeMs * bdtPerNodeMs - waivedBdt) + clusterBdt;
+  const costBdt = costOf(best.nodeMs);
   const shortage = {
     shortagePodMinutes: best.shortPodSteps * minutesPerStep,
     shortageInSalesPodMinutes: best.shortPodStepsInSales * minutesPerStep,
@@ -313,7 +317,7 @@ export function clairvoyant(
     ...shortage,
     nodes,
     frontier: frontierOf(levels, exactAt).map((corner) => ({
-      costBdt: corner.nodeMs * bdtPerNodeMs + clusterBdt,
+      costBdt: costOf(corner.nodeMs),
       shortagePodMinutes: corner.shortPodSteps * minutesPerStep,
       waitingPriceBdtPerPodMinute: (corner.price * bdtPerNodeMs) / minutesPerStep,
     })),
@@ -338,10 +342,10 @@ function limitsOf(scenario: Scenario, demand: Demand, runs: readonly Run[]): Lim
   return { stepMs, podsPerNode, nodeCountMax, nodeCountInitialMax, launchMs };
 }
 
-/** A node and its disk at the cheapest market’s price, whether or not a policy may use that market. */
-function leastBdtPerNodeMs(book: PriceBook): number {
+/** A node at the cheapest market’s lowest price, with its disk, whether or not a policy may use that market. */
+function leastBdtPerNodeMs(book: PriceBook, { market }: Scenario): number {
   const monthMs = HOURS_PER_MONTH * 3_600_000;
-  const spot = nodeCostMicroBdt(book, 'spot', monthMs);
+  const spot = nodeCostMicroBdt(book, 'spot', monthMs) * (1 - market.priceSwingPercent / 100);
   const onDemand = nodeCostMicroBdt(book, 'on-demand', monthMs);
   return (Math.min(spot, onDemand) + diskCostMicroBdt(book, monthMs)) / MICRO_BDT_PER_BDT / monthMs;
 }

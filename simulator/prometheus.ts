@@ -4,13 +4,43 @@ import {
   NO_CUSTOM_READINGS,
   PENDING_AS_WRITTEN,
   type Metrics,
+  type MissingReason,
   type Reading,
 } from '../engine/index.ts';
-import { extrapolatedRate } from './rate.ts';
+import type { RandomStream } from './random.ts';
+import { counterIncrease, extrapolatedRate } from './rate.ts';
+import type { PrometheusSettings } from './scenario.ts';
 import { grown } from './scheduler.ts';
 
 /** The window of the CPU query, `rate(node_cpu_seconds_total[5m])`. */
 export const CPU_WINDOW_MS = 300_000;
+/** An instant query looks back so far for a series’ last sample, `--query.lookback-delta`. */
+const LOOKBACK_MS = 300_000;
+/** A node’s sample that a scrape did not get. */
+const NO_SAMPLE = NaN;
+
+/** A counter that began anew: up to this scrape it counted from then. */
+interface CounterReset {
+  readonly slot: number;
+  readonly scrape: number;
+  readonly bootedAtMs: number;
+}
+
+/** What is found of a series that is not plain, within a window. */
+interface DisturbedSeries {
+  readonly first: number;
+  readonly last: number;
+  readonly count: number;
+  readonly increaseIdle: number;
+  readonly firstAll: number;
+  readonly increaseAll: number;
+}
+
+/** What fails, and the luck of each scrape. */
+export interface PrometheusFailures {
+  readonly settings: PrometheusSettings;
+  readonly random: RandomStream;
+}
 
 /** Linux counts a CPU’s time as idle, or as one of iowait, irq, nice, softirq, steal, system and user. */
 const NON_IDLE_MODES = 7;
@@ -23,6 +53,11 @@ const NO_NAMES: readonly string[] = [];
  *
  * The query is `100 * (1 - sum(rate(idle)) / sum(rate(all modes)))` over workers: the bias of a window that is only partly
  * filled cancels in the ratio. Steal is among the modes, so that a node without CPU credits reads busy (docs/decisions/030).
+ *
+ * What a failed scrape leaves is what staleness markers leave (Prometheus ≥ 2.0): instant vectors of that target are gone at
+ * once, until the next scrape; ranges ignore the markers and keep their samples. While Prometheus itself is down nothing is
+ * scraped and nothing answered; afterwards an instant query finds what is at most five minutes old, since nobody marked it.
+ * Targets are one exporter a node, kube-state-metrics, and the shop.
  */
 export class Prometheus {
   readonly #scrapeMs: number;
@@ -37,6 +72,14 @@ export class Prometheus {
   #first: Int32Array;
   #last: Int32Array;
   #tracked: number[] = [];
+  /** The last scrape after which a node’s series is not plain: a sample was missed, or its counters began anew; -1: none. */
+  #disturbed: Int32Array;
+  #resets: CounterReset[] = [];
+  readonly #failedRatio: number;
+  readonly #outages: PrometheusSettings['outages'];
+  readonly #random: RandomStream | null;
+  /** Whether this step’s scrape took place at all. */
+  #isUp = true;
 
   /** What the gauges showed, and how many nodes were up, by `scrape % scrapes`. */
   readonly #memoryPercent: Float64Array;
@@ -44,9 +87,18 @@ export class Prometheus {
   readonly #latencyP95Ms: Float64Array;
   readonly #requestsPerSecond: Float64Array;
   readonly #pendingPods: Float64Array;
+  /** Nodes that were up, and those of them whose scrape succeeded; whether those of the other two targets did. */
   readonly #upCount: Int32Array;
+  readonly #scrapedCount: Int32Array;
+  readonly #kubeScraped: Uint8Array;
+  readonly #shopScraped: Uint8Array;
 
-  constructor(scrapeMs: number, cores: number, slots: number) {
+  constructor(
+    scrapeMs: number,
+    cores: number,
+    slots: number,
+    failures: PrometheusFailures | null = null,
+  ) {
     this.#scrapeMs = scrapeMs;
     this.#coresTotal = cores;
     this.#scrapes = Math.floor(CPU_WINDOW_MS / scrapeMs) + 2;
@@ -58,9 +110,16 @@ export class Prometheus {
     this.#requestsPerSecond = new Float64Array(this.#scrapes);
     this.#pendingPods = new Float64Array(this.#scrapes);
     this.#upCount = new Int32Array(this.#scrapes);
+    this.#scrapedCount = new Int32Array(this.#scrapes);
+    this.#kubeScraped = new Uint8Array(this.#scrapes);
+    this.#shopScraped = new Uint8Array(this.#scrapes);
+    this.#failedRatio = (failures?.settings.failedScrapePercent ?? 0) / 100;
+    this.#outages = failures?.settings.outages ?? [];
+    this.#random = failures?.random ?? null;
     this.#bootedAtMs = new Float64Array(slots);
     this.#first = new Int32Array(slots).fill(-1);
     this.#last = new Int32Array(slots).fill(-1);
+    this.#disturbed = new Int32Array(slots).fill(-1);
   }
 
   ensureSlots(slots: number): void {
@@ -73,18 +132,36 @@ export class Prometheus {
     this.#bootedAtMs = grown(this.#bootedAtMs, slots, 0);
     this.#first = grown(this.#first, slots, -1);
     this.#last = grown(this.#last, slots, -1);
+    this.#disturbed = grown(this.#disturbed, slots, -1);
   }
 
-  /** A node’s exporter came up; its counters count from `bootedAtMs`. */
+  /** A node’s exporter came up, for the first time or again; its counters count from `bootedAtMs`. */
   track(slot: number, bootedAtMs: number): void {
-    this.#bootedAtMs[slot] = bootedAtMs;
-    this.#first[slot] = -1;
-    this.#last[slot] = -1;
     let at = this.#tracked.length;
     while (at > 0 && this.#tracked[at - 1] > slot) {
       at--;
     }
+    if (at > 0 && this.#tracked[at - 1] === slot) {
+      this.#restarted(slot, bootedAtMs);
+      return;
+    }
     this.#tracked.splice(at, 0, slot);
+    this.#bootedAtMs[slot] = bootedAtMs;
+    this.#first[slot] = -1;
+    this.#last[slot] = -1;
+    this.#disturbed[slot] = -1;
+  }
+
+  /** The series goes on after a hole, with counters from 0: rates see the reset as Prometheus sees it. */
+  #restarted(slot: number, bootedAtMs: number): void {
+    const last = this.#last[slot]!;
+    this.#resets.push({ slot, scrape: this.#scrape, bootedAtMs: this.#bootedAtMs[slot]! });
+    this.#bootedAtMs[slot] = bootedAtMs;
+    this.#disturbed[slot] = this.#scrape;
+    const from = Math.max(last, this.#scrape - this.#scrapes) + 1;
+    for (let scrape = from; scrape <= this.#scrape; scrape++) {
+      this.#idle[scrape % this.#scrapes]![slot] = NO_SAMPLE;
+    }
   }
 
   /** Whether a slot’s samples have all left the window, so that the slot may be used again. */
@@ -98,12 +175,24 @@ export class Prometheus {
    * @param idleSeconds idle counters by slot
    */
   scrape(nowMs: number, upSlots: Int32Array, upCount: number, idleSeconds: Float64Array): void {
+    this.#isUp = !this.isDown(nowMs);
+    const [kubeLuck, shopLuck, nodesLuck] = this.#drawLuck();
+    if (!this.#isUp) {
+      return;
+    }
     const scrape = ++this.#scrape;
     const at = scrape % this.#scrapes;
     const row = this.#idle[at]!;
     this.#scrapedAtMs[at] = nowMs;
+    let scraped = upCount;
     for (let i = 0; i < upCount; i++) {
       const slot = upSlots[i]!;
+      if (this.#failedRatio > 0 && nodeLuck(nodesLuck, slot) < this.#failedRatio) {
+        row[slot] = NO_SAMPLE;
+        this.#disturbed[slot] = scrape;
+        scraped--;
+        continue;
+      }
       row[slot] = idleSeconds[slot]!;
       if (this.#first[slot]! < 0) {
         this.#first[slot] = scrape;
@@ -111,13 +200,34 @@ export class Prometheus {
       this.#last[slot] = scrape;
     }
     this.#upCount[at] = upCount;
+    this.#scrapedCount[at] = scraped;
+    this.#kubeScraped[at] = kubeLuck < this.#failedRatio ? 0 : 1;
+    this.#shopScraped[at] = shopLuck < this.#failedRatio ? 0 : 1;
     if (scrape % this.#scrapes === 0) {
       this.#forget(scrape);
     }
   }
 
+  /** Whether Prometheus itself is down. */
+  isDown(atMs: number): boolean {
+    for (const { fromMs, toMs } of this.#outages) {
+      if (atMs >= fromMs && atMs < toMs) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** As many draws at each scrape, whatever is up: under two policies the same scrapes fail. */
+  #drawLuck(): readonly [kube: number, shop: number, nodes: number] {
+    const random = this.#random;
+    return random === null || this.#failedRatio === 0
+      ? NO_LUCK
+      : [random.nextUnit(), random.nextUnit(), random.nextUint32()];
+  }
+
   /**
-   * Gauges, as their exporters show them at the scrape that has just been made.
+   * Gauges, as their exporters show them at the scrape that has just been made, if it was.
    * @param pendingPods in phase Pending, whatever they wait for: room, an image, a node that no one sells
    */
   setGauges(
@@ -127,6 +237,9 @@ export class Prometheus {
     requestsPerSecond: number,
     pendingPods: number,
   ): void {
+    if (!this.#isUp) {
+      return;
+    }
     const at = this.#scrape % this.#scrapes;
     this.#memoryPercent[at] = memoryPercent;
     this.#unschedulablePods[at] = unschedulablePods;
@@ -137,9 +250,12 @@ export class Prometheus {
 
   #forget(scrape: number): void {
     this.#tracked = this.#tracked.filter((slot) => {
-      const last = this.#last[slot]!;
+      const last = Math.max(this.#last[slot]!, this.#disturbed[slot]!);
       return last < 0 || scrape - last < this.#scrapes;
     });
+    if (this.#resets.length > 0) {
+      this.#resets = this.#resets.filter((reset) => scrape - reset.scrape < this.#scrapes);
+    }
   }
 
   /** The newest scrape that a query at `atMs` may see, as with `time=`; -1: there is none. */
@@ -152,25 +268,44 @@ export class Prometheus {
     return newest < oldest ? -1 : newest;
   }
 
-  /** All readings at `atMs`, and the custom ones of these names; a name that nothing exports is an empty answer. */
+  /**
+   * All readings at `atMs`, and the custom ones of these names; a name that nothing exports is an empty answer. Without
+   * kube-state-metrics nobody knows that nothing is pending (S1); the brief’s own query does not ask.
+   */
   query(atMs: number, custom: readonly string[] = NO_NAMES): Metrics {
     const newest = this.#newestAt(atMs);
     if (newest < 0) {
       return missingMetrics('empty', custom);
     }
     const at = newest % this.#scrapes;
-    const gauge = (values: Float64Array): Reading => ({
-      value: values[at]!,
-      sampledAtMs: this.#scrapedAtMs[at]!,
-      coverageRatio: 1,
-      missing: null,
-    });
+    const found = atMs - this.#scrapedAtMs[at]! <= LOOKBACK_MS;
+    const gauge = (
+      values: Float64Array,
+      scraped: number,
+      of: number,
+      otherwise: MissingReason,
+    ): Reading =>
+      found && scraped > 0
+        ? {
+            value: values[at]!,
+            sampledAtMs: this.#scrapedAtMs[at]!,
+            coverageRatio: scraped / of,
+            missing: null,
+          }
+        : { missing: otherwise };
+    const kube = this.#kubeScraped[at]!;
+    const shop = this.#shopScraped[at]!;
     return {
       cpuPercent: this.cpuPercent(atMs),
-      memoryPercent: this.#upCount[at]! > 0 ? gauge(this.#memoryPercent) : { missing: 'empty' },
-      unschedulablePods: gauge(this.#unschedulablePods),
-      apiLatencyP95Ms: gauge(this.#latencyP95Ms),
-      requestsPerSecond: gauge(this.#requestsPerSecond),
+      memoryPercent: gauge(
+        this.#memoryPercent,
+        this.#scrapedCount[at]!,
+        this.#upCount[at]!,
+        'empty',
+      ),
+      unschedulablePods: gauge(this.#unschedulablePods, kube, 1, 'exporter-down'),
+      apiLatencyP95Ms: gauge(this.#latencyP95Ms, shop, 1, 'empty'),
+      requestsPerSecond: gauge(this.#requestsPerSecond, shop, 1, 'empty'),
       custom:
         custom.length === 0
           ? NO_CUSTOM_READINGS
@@ -179,7 +314,7 @@ export class Prometheus {
                 case CPU_AS_WRITTEN:
                   return { name, reading: this.#cpu(atMs, true) };
                 case PENDING_AS_WRITTEN:
-                  return { name, reading: gauge(this.#pendingPods) };
+                  return { name, reading: gauge(this.#pendingPods, kube, 1, 'empty') };
                 default:
                   return { name, reading: { missing: 'empty' } };
               }
@@ -212,11 +347,18 @@ export class Prometheus {
     let samples = 0;
     let sampledAtMs = 0;
     for (const slot of this.#tracked) {
-      const last = this.#last[slot]! < newest ? this.#last[slot]! : newest;
-      const first = this.#first[slot]! > oldest ? this.#first[slot]! : oldest;
-      const count = last - first + 1;
+      let last = this.#last[slot]! < newest ? this.#last[slot]! : newest;
+      let first = this.#first[slot]! > oldest ? this.#first[slot]! : oldest;
+      let count = last - first + 1;
       if (this.#first[slot]! < 0 || count < 1) {
         continue;
+      }
+      const disturbed = this.#disturbed[slot]! < oldest ? null : this.#samplesOf(slot, first, last);
+      if (disturbed !== null) {
+        ({ first, last, count } = disturbed);
+        if (count < 1) {
+          continue;
+        }
       }
       nodes++;
       samples += count;
@@ -227,9 +369,11 @@ export class Prometheus {
       const lastAtMs = this.#scrapedAtMs[last % this.#scrapes]!;
       sampledAtMs = lastAtMs > sampledAtMs ? lastAtMs : sampledAtMs;
       const firstIdle = this.#idle[first % this.#scrapes]![slot]!;
-      const increase = this.#idle[last % this.#scrapes]![slot]! - firstIdle;
-      const firstAll = (this.#coresTotal * (firstAtMs - this.#bootedAtMs[slot]!)) / 1000;
-      const increaseAll = (this.#coresTotal * (lastAtMs - firstAtMs)) / 1000;
+      const increase =
+        disturbed?.increaseIdle ?? this.#idle[last % this.#scrapes]![slot]! - firstIdle;
+      const firstAll = disturbed?.firstAll ?? this.#allAt(first, this.#bootedAtMs[slot]!);
+      const increaseAll =
+        disturbed?.increaseAll ?? (this.#coresTotal * (lastAtMs - firstAtMs)) / 1000;
       rated++;
       if (asWritten) {
         busy += extrapolatedRate(
@@ -268,6 +412,10 @@ export class Prometheus {
     if (rated === 0) {
       return { missing: nodes === 0 ? 'empty' : 'low-coverage' };
     }
+    if (all === 0 && !asWritten) {
+      // Counters that begin anew at each scrape never rise: 0 ÷ 0.
+      return { missing: 'not-a-number' };
+    }
     const expected = nodes * Math.floor(CPU_WINDOW_MS / this.#scrapeMs);
     return {
       value: asWritten
@@ -278,4 +426,46 @@ export class Prometheus {
       missing: null,
     };
   }
+  /** The samples of a series with holes or resets, from `first` to `last`: as many and as large as Prometheus has them. */
+  #samplesOf(slot: number, first: number, last: number): DisturbedSeries {
+    const resets = this.#resets.filter((reset) => reset.slot === slot);
+    const idle: number[] = [];
+    const all: number[] = [];
+    let firstFound = first;
+    let lastFound = last;
+    for (let scrape = first; scrape <= last; scrape++) {
+      const value = this.#idle[scrape % this.#scrapes]![slot]!;
+      if (Number.isNaN(value)) {
+        continue;
+      }
+      const reset = resets.find((each) => scrape <= each.scrape);
+      firstFound = idle.length === 0 ? scrape : firstFound;
+      lastFound = scrape;
+      idle.push(value);
+      all.push(this.#allAt(scrape, reset?.bootedAtMs ?? this.#bootedAtMs[slot]!));
+    }
+    return {
+      first: firstFound,
+      last: lastFound,
+      count: idle.length,
+      increaseIdle: counterIncrease(idle, idle.length),
+      firstAll: all[0] ?? 0,
+      increaseAll: counterIncrease(all, all.length),
+    };
+  }
+
+  /** The sum of a node’s counters over all modes, at a scrape. */
+  #allAt(scrape: number, bootedAtMs: number): number {
+    return (this.#coresTotal * (this.#scrapedAtMs[scrape % this.#scrapes]! - bootedAtMs)) / 1000;
+  }
+}
+
+const NO_LUCK = [1, 1, 0] as const;
+
+/** One node’s luck in a scrape, in [0, 1), of what was drawn for all of them: MurmurHash3’s finalizer. */
+export function nodeLuck(luck: number, slot: number): number {
+  let hash = luck ^ Math.imul(slot + 1, 0x9e3779b1);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return ((hash ^ (hash >>> 16)) >>> 0) / 4294967296;
 }

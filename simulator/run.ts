@@ -13,6 +13,7 @@ import {
   type Result,
 } from '../engine/index.ts';
 import { CrashedCycle, withFaults, type Fault, type FaultMode } from './faults.ts';
+import { ingest, INGEST_MS } from './ingest.ts';
 import { Interpreter } from './interpret.ts';
 import {
   MICRO_BDT_PER_BDT,
@@ -123,7 +124,14 @@ export function run(options: RunOptions): Run {
   const journal = new JournalWriter(journalHeader(options, cluster));
   const counts = { scaleUps: 0, scaleDowns: 0, cycles: 0, crashes: 0 };
 
+  // When the ingest function starts a cycle ahead of its time: all that AWS announces within a step starts one.
+  let startedByEventAtMs = Infinity;
   const stepped = (): void => {
+    if (world.market.announced.length > 0) {
+      ingest(world.market.announced, table, world);
+      world.market.announced = [];
+      startedByEventAtMs = Math.min(startedByEventAtMs, world.nowMs + INGEST_MS);
+    }
     meter.step(world);
     observer.stepped?.(world);
   };
@@ -174,20 +182,22 @@ export function run(options: RunOptions): Run {
   };
   const nonces = stream(seed, 'nonce');
   const cycleMs = scenario.cycleSeconds * 1000;
-  let nextCycleAtMs = world.nowMs + stream(seed, 'phase', 'cycle').nextInt(cycleMs);
+  let scheduledAtMs = world.nowMs + stream(seed, 'phase', 'cycle').nextInt(cycleMs);
   while (!world.done) {
-    if (world.nextStepAtMs <= nextCycleAtMs) {
+    const nowMs = Math.min(scheduledAtMs, startedByEventAtMs);
+    if (world.nextStepAtMs <= nowMs) {
       world.step();
       stepped();
       continue;
     }
-    const nowMs = nextCycleAtMs;
+    const trigger = startedByEventAtMs < scheduledAtMs ? 'spot' : 'schedule';
+    startedByEventAtMs = Infinity;
     const due: CycleInput = {
       nowMs,
       triggeredAtMs: nowMs,
       deadlineMs: nowMs + LAMBDA_TIMEOUT_MS,
       nonce: nonces.nextUint32().toString(16).padStart(8, '0'),
-      trigger: 'schedule',
+      trigger,
       mode: 'act',
       cluster,
       configured,
@@ -196,9 +206,10 @@ export function run(options: RunOptions): Run {
       invoke(input);
     }
     // A trigger that falls due while a cycle still runs meets concurrency 1 and is dropped.
-    do {
-      nextCycleAtMs += cycleMs;
-    } while (nextCycleAtMs <= interpreter.nowMs);
+    const nowOrLaterMs = Math.max(nowMs, interpreter.nowMs);
+    while (scheduledAtMs <= nowOrLaterMs) {
+      scheduledAtMs += cycleMs;
+    }
   }
   const measures = meter.finish(world, book, configured.policy.scales);
   const finished = { configured, measures, journal: journal.bytes, ...counts };

@@ -12,7 +12,7 @@ import {
   OFFSET_MINUTES_MIN,
   parseInstantMs,
 } from './instants.ts';
-import { PRICE_BOOKS } from './prices/index.ts';
+import { PRICE_BOOKS, type Market } from './prices/index.ts';
 import { multiply, scaleToPeak, slice, type Trace } from './trace.ts';
 
 /**
@@ -28,6 +28,7 @@ export const WORKLOAD_KINDS = [
   'do-not-evict',
 ] as const;
 
+const MARKETS: readonly [Market, Market] = ['on-demand', 'spot'];
 const MILLICPU_MAX = 1_000_000;
 const MIB_MAX = 16_777_216;
 
@@ -80,6 +81,13 @@ const otherWorkloadSettings = section({
   maxUnavailablePercent: number(0, 100).default(25),
 });
 
+const clientSettings = section({
+  retryPercent: number(0, 100).default(40),
+  retriesMax: integer(0, 10).default(2),
+  retryWithinSeconds: number(1, 3600).default(30),
+  awayMinutes: number(0, 1440).default(30),
+});
+
 const PEAK_NODES = 'expected null (the trace as it is) or a number above 0 and up to 1000';
 
 const workloadSettings = section({
@@ -87,6 +95,7 @@ const workloadSettings = section({
   trafficFactor: number(0.001, 1000).default(1),
   cpuMsPerRequest: number(0.001, 600_000).default(12),
   timeoutSeconds: number(0.1, 3600).default(10),
+  clients: clientSettings.prefault({}),
   web: webSettings.prefault({}),
   others: z.array(otherWorkloadSettings, 'expected a list of workloads').default([]),
 });
@@ -95,8 +104,42 @@ const startupSettings = section({
   medianSeconds: number(1, 3600).default(75),
   p95Seconds: number(1, 7200).default(120),
   neverJoinsPercent: number(0, 100).default(1.5),
+  batchNeverJoinsPercent: number(0, 100).default(0),
   imagePullSecondsMin: number(0, 3600).default(5),
   imagePullSecondsMax: number(0, 3600).default(20),
+  warmUpSeconds: number(0, 3600).default(5),
+});
+
+/** What a scenario may have happen to EC2's pools, beside what is drawn. */
+export const MARKET_EVENTS = ['reclaim', 'shortage', 'zone-outage'] as const;
+
+const marketEventSettings = section({
+  kind: choice(MARKET_EVENTS),
+  zone: name().nullable().default(null),
+  market: z
+    .enum(MARKETS, `expected null (every market) or one of ${MARKETS.join(', ')}`)
+    .nullable()
+    .default(null),
+  at: instant(),
+  until: instant(),
+});
+
+const VCPUS = 'expected null (no limit) or a whole number from 1 to 1000000';
+
+const marketSettings = section({
+  reclaimPercentPerMonth: number(0, 10_000).default(5),
+  noticePercent: number(0, 100).default(95),
+  hintPercent: number(0, 100).default(50),
+  priceSwingPercent: number(0, 90).default(0),
+  onDemandVcpusMax: z.int(VCPUS).min(1, VCPUS).max(1_000_000, VCPUS).nullable().default(null),
+  events: z.array(marketEventSettings, 'expected a list of events').default([]),
+});
+
+const outageSettings = section({ from: instant(), to: instant() });
+
+const prometheusSettings = section({
+  failedScrapePercent: number(0, 100).default(0),
+  outages: z.array(outageSettings, 'expected a list of outages').default([]),
 });
 
 const calendarSettings = section({
@@ -113,6 +156,8 @@ const scenarioSettings = section({
   cluster: clusterSettings.prefault({}),
   workload: workloadSettings.prefault({}),
   startup: startupSettings.prefault({}),
+  market: marketSettings.prefault({}),
+  prometheus: prometheusSettings.prefault({}),
   calendar: z.array(calendarSettings, 'expected a list of sales').default([]),
   timeZoneOffsetMinutes: integer(OFFSET_MINUTES_MIN, OFFSET_MINUTES_MAX).default(360),
   prices: choice(PRICE_BOOKS.map((book) => book.name)).default('techflow'),
@@ -137,6 +182,27 @@ export type WorkloadSettings = ScenarioSettings['workload'];
 export type WebSettings = WorkloadSettings['web'];
 export type OtherWorkloadSettings = WorkloadSettings['others'][number];
 export type StartupSettings = ScenarioSettings['startup'];
+export type ClientSettings = WorkloadSettings['clients'];
+
+/** Something that a scenario has happen to pools: from atMs up to untilMs they refuse launches. */
+export interface MarketEvent {
+  readonly kind: (typeof MARKET_EVENTS)[number];
+  /** Null: every zone, every market. */
+  readonly zone: string | null;
+  readonly market: Market | null;
+  readonly atMs: number;
+  readonly untilMs: number;
+}
+
+/** EC2's pools as a run needs to know them; events are sorted by their instants. */
+export interface MarketSettings extends Omit<ScenarioSettings['market'], 'events'> {
+  readonly events: readonly MarketEvent[];
+}
+
+/** How Prometheus fails, with its outages from fromMs up to toMs, sorted. */
+export interface PrometheusSettings extends Omit<ScenarioSettings['prometheus'], 'outages'> {
+  readonly outages: readonly { readonly fromMs: number; readonly toMs: number }[];
+}
 
 /** A sale, from startAtMs up to endAtMs. */
 export interface CalendarEntry {
@@ -157,6 +223,8 @@ export interface Scenario {
   readonly cluster: ClusterSettings;
   readonly workload: WorkloadSettings;
   readonly startup: StartupSettings;
+  readonly market: MarketSettings;
+  readonly prometheus: PrometheusSettings;
   readonly timeZoneOffsetMinutes: number;
   /** The name of a price book. */
   readonly prices: string;
@@ -244,6 +312,24 @@ export function resolveScenario(
     cluster,
     workload,
     startup: settings.startup,
+    market: {
+      ...settings.market,
+      events: settings.market.events
+        .map(({ kind, zone, market, at, until }) => ({
+          kind,
+          zone,
+          market,
+          atMs: checkedInstantMs(at),
+          untilMs: checkedInstantMs(until),
+        }))
+        .sort((a, b) => a.atMs - b.atMs || a.untilMs - b.untilMs),
+    },
+    prometheus: {
+      ...settings.prometheus,
+      outages: settings.prometheus.outages
+        .map(({ from, to }) => ({ fromMs: checkedInstantMs(from), toMs: checkedInstantMs(to) }))
+        .sort((a, b) => a.fromMs - b.fromMs || a.toMs - b.toMs),
+    },
     timeZoneOffsetMinutes: settings.timeZoneOffsetMinutes,
     prices: settings.prices,
     worldStepSeconds: settings.worldStepSeconds,
@@ -341,6 +427,35 @@ function* contradictions(
     const expected = `at least startup.imagePullSecondsMin, ${String(startup.imagePullSecondsMin)}`;
     yield { path: ['startup', 'imagePullSecondsMax'], expected };
   }
+  for (const [at, event] of settings.market.events.entries()) {
+    const path = ['market', 'events', at];
+    if (event.zone !== null && !zones.includes(event.zone)) {
+      yield {
+        path: [...path, 'zone'],
+        expected: `null or one of cluster.zones: ${zones.join(', ')}`,
+      };
+    }
+    if (event.kind === 'reclaim' && event.market === 'on-demand') {
+      yield {
+        path: [...path, 'market'],
+        expected: 'null or spot, since AWS reclaims nothing else',
+      };
+    }
+    if (event.kind === 'zone-outage' && event.market !== null) {
+      yield { path: [...path, 'market'], expected: 'null, since an outage asks for no market' };
+    }
+    if (checkedInstantMs(event.until) <= checkedInstantMs(event.at)) {
+      yield { path: [...path, 'until'], expected: `an instant after its start, ${event.at}` };
+    }
+  }
+  for (const [at, outage] of settings.prometheus.outages.entries()) {
+    if (checkedInstantMs(outage.to) <= checkedInstantMs(outage.from)) {
+      yield {
+        path: ['prometheus', 'outages', at, 'to'],
+        expected: `an instant after its start, ${outage.from}`,
+      };
+    }
+  }
   for (const [at, sale] of settings.calendar.entries()) {
     if (checkedInstantMs(sale.endAt) <= checkedInstantMs(sale.startAt)) {
       yield {
@@ -386,13 +501,29 @@ function oddities(scenario: Scenario): string[] {
       );
     }
   }
-  for (const sale of scenario.calendar) {
-    if (sale.endAtMs <= trace.startAtMs || sale.startAtMs >= trace.endAtMs) {
-      const [start, traceStart, traceEnd] = [sale.startAtMs, trace.startAtMs, trace.endAtMs].map(
-        (atMs) => formatInstant(atMs, timeZoneOffsetMinutes),
+  const windows = [
+    ...scenario.calendar.map((sale) => ({
+      what: `calendar: the sale "${sale.name}"`,
+      fromMs: sale.startAtMs,
+      toMs: sale.endAtMs,
+    })),
+    ...scenario.market.events.map(({ kind, atMs, untilMs }) => ({
+      what: `market.events: the ${kind}`,
+      fromMs: atMs,
+      toMs: untilMs,
+    })),
+    ...scenario.prometheus.outages.map((outage) => ({
+      what: 'prometheus.outages: the outage',
+      ...outage,
+    })),
+  ];
+  for (const { what, fromMs, toMs } of windows) {
+    if (toMs <= trace.startAtMs || fromMs >= trace.endAtMs) {
+      const [start, traceStart, traceEnd] = [fromMs, trace.startAtMs, trace.endAtMs].map((atMs) =>
+        formatInstant(atMs, timeZoneOffsetMinutes),
       );
       warnings.push(
-        `calendar: the sale "${sale.name}" (${start}) is outside the traffic, which runs from ${traceStart} to ${traceEnd}`,
+        `${what} (${start}) is outside the traffic, which runs from ${traceStart} to ${traceEnd}`,
       );
     }
   }

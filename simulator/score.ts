@@ -48,6 +48,8 @@ export interface Bill {
   /** The name of the book. */
   readonly prices: string;
   readonly costBdt: number;
+  /** What AWS did not charge for instances that it took within their first hour. */
+  readonly waivedBdt: number;
   readonly costBreakdownBdt: {
     readonly onDemandNodes: number;
     readonly spotNodes: number;
@@ -68,6 +70,9 @@ export interface Measures {
   readonly requestsArrived: number;
   readonly requestsLost: number;
   readonly requestsLate: number;
+  /** Attempts after the first; and of those lost, the ones never made because their customers stayed away. */
+  readonly requestsRetried: number;
+  readonly requestsStayedAway: number;
   readonly badMinutes: number;
   readonly longestBadMinutes: number;
   /**
@@ -81,6 +86,8 @@ export interface Measures {
     readonly censored: number;
   };
   readonly disruptions: number;
+  /** Spot instances that AWS took. */
+  readonly reclaims: number;
   readonly evictions: number;
   /** Instances asked for during the run: the fleet that it began with is not among them. */
   readonly launches: number;
@@ -90,6 +97,8 @@ export interface Measures {
   readonly costBreakdownBdt: Bill['costBreakdownBdt'];
   /** What the same run comes to by each price book. */
   readonly bills: readonly Bill[];
+  /** What AWS did not charge for instances that it took within their first hour, by the scenario’s price book. */
+  readonly waivedBdt: number;
   readonly elasticity: ElasticityMetrics;
   readonly series: Series;
 }
@@ -108,6 +117,8 @@ export class Meter {
   #arrived = 0;
   #lost = 0;
   #late = 0;
+  #retried = 0;
+  #stayedAway = 0;
   #minute = -1;
   #minuteArrived = 0;
   #minuteBad = 0;
@@ -149,6 +160,8 @@ export class Meter {
     this.#arrived += world.arrivedRequests;
     this.#lost += world.lostRequests;
     this.#late += world.lateRequests;
+    this.#retried += world.retriedRequests;
+    this.#stayedAway += world.stayedAwayRequests;
     const minute = Math.floor(world.nowMs / 60_000);
     if (minute !== this.#minute) {
       this.#closeMinute();
@@ -180,15 +193,17 @@ export class Meter {
     const censored = world.censoredPods + world.stillWaiting();
     const podMinutes = (steps: number): number => (steps * stepMs) / 60_000;
     const endAtMs = firstStepAtMs + durationMs;
-    const { costBdt, costBreakdownBdt } = billOf(world, book, endAtMs, scales);
+    const { costBdt, costBreakdownBdt, waivedBdt } = billOf(world, book, endAtMs, scales);
     return {
       durationMs,
       pendingPodMinutes: podMinutes(this.#pendingSteps),
       shortagePodMinutes: podMinutes(this.#shortageSteps),
       shortageInSalesPodMinutes: podMinutes(this.#saleShortageSteps),
       requestsArrived: Math.round(this.#arrived),
-      requestsLost: Math.round(this.#lost),
+      requestsLost: Math.round(this.#lost + this.#stayedAway),
       requestsLate: Math.round(this.#late),
+      requestsRetried: Math.round(this.#retried),
+      requestsStayedAway: Math.round(this.#stayedAway),
       badMinutes: this.#badMinutes,
       longestBadMinutes: this.#longestBadRun,
       timeToCapacitySeconds: {
@@ -196,11 +211,13 @@ export class Meter {
         censored,
       },
       disruptions: world.disruptions,
+      reclaims: world.reclaims,
       evictions: world.evictions,
       launches: world.launches - world.nodesAtStart,
       nodeHours: nodeHoursOf(world, endAtMs),
       costBdt,
       costBreakdownBdt,
+      waivedBdt,
       bills: PRICE_BOOKS.map((each) => billOf(world, each, endAtMs, scales)),
       elasticity: this.#elasticity.result(),
       series: this.series,
@@ -265,9 +282,12 @@ export function billOf(world: World, book: PriceBook, endAtMs: number, scales: b
   let spotNodes = 0;
   let disks = 0;
   let surplusCredits = 0;
+  let waived = 0;
   for (const instance of world.bills()) {
     const ranMs = ranMsOf(instance, endAtMs);
-    const microBdt = nodeCostMicroBdt(book, instance.market, ranMs);
+    const listMicroBdt = nodeCostMicroBdt(book, instance.market, ranMs);
+    const microBdt = Math.round(listMicroBdt * instance.costRatio);
+    waived += instance.costRatio === 0 ? listMicroBdt : 0;
     if (instance.market === 'spot') {
       spotNodes += microBdt;
     } else {
@@ -282,6 +302,7 @@ export function billOf(world: World, book: PriceBook, endAtMs: number, scales: b
   const sum = onDemandNodes + spotNodes + disks + surplusCredits + cluster + autoscaler;
   return {
     prices: book.name,
+    waivedBdt: waived / MICRO_BDT_PER_BDT,
     costBdt: sum / MICRO_BDT_PER_BDT,
     costBreakdownBdt: {
       onDemandNodes: onDemandNodes / MICRO_BDT_PER_BDT,

@@ -1,5 +1,6 @@
 import type {
   DecodedState,
+  DoomedMark,
   EffectOf,
   FleetState,
   Inbox,
@@ -59,6 +60,12 @@ export class Table {
     }
     this.lock = { owner: null, epoch: request.epoch, lockExpiryAtMs: 0, holderDeadlineAtMs: 0 };
     return { ok: true, completedAtMs };
+  }
+
+  /** What the ingest function writes without the lock: `doomed[instanceId]`, in place of an earlier mark. */
+  mark(mark: DoomedMark): void {
+    const others = this.inbox.doomed.filter(({ instanceId }) => instanceId !== mark.instanceId);
+    this.inbox = { ...this.inbox, doomed: [...others, mark] };
   }
 
   clearInbox(marks: Inbox['doomed'], kickedAtMs: number | null): void {

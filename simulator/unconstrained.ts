@@ -22,8 +22,8 @@ export interface Demand {
   readonly startSteps: Uint16Array;
 }
 
-/** An hour of image pull, the longest that a scenario may set, at the shortest step of a second. */
-const START_STEPS_MAX = 3_601;
+/** An hour of image pull and one of warm-up, the longest that a scenario may set, at the shortest step of a second. */
+const START_STEPS_MAX = 7_201;
 /** No maximum: far above any cluster simulated here. */
 export const REPLICAS_MAX = 1_000_000;
 /** Kubernetes’ `--horizontal-pod-autoscaler-sync-period`. */
@@ -60,7 +60,8 @@ export function runUnconstrained(scenario: Scenario, seed: number): Demand {
   const pullSpreadSeconds = startup.imagePullSecondsMax - startup.imagePullSecondsMin;
   for (let k = 0; k < stepCount; k++) {
     const pullSeconds = startup.imagePullSecondsMin + pulls.nextUnit() * pullSpreadSeconds;
-    startSteps[k] = Math.max(1, Math.ceil((pullSeconds * 1000) / stepMs));
+    const startSeconds = pullSeconds + startup.warmUpSeconds;
+    startSteps[k] = Math.max(1, Math.ceil((startSeconds * 1000) / stepMs));
   }
 
   const { requestMillicpu, hpa } = workload.web;

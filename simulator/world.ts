@@ -1,10 +1,21 @@
-import type { Instance, KubeNode, Market, NodePods, Pods, PodShape } from '../engine/index.ts';
+import type {
+  Instance,
+  KubeNode,
+  LaunchRefusal,
+  Market,
+  NodePods,
+  Pods,
+  PodShape,
+} from '../engine/index.ts';
+import { Clients } from './clients.ts';
 import { creditsOf, type Credits } from './credits.ts';
 import type { HorizontalPodAutoscaler } from './hpa.ts';
+import { SpotMarket } from './market.ts';
 import { Prometheus } from './prometheus.ts';
-import { quantile, stream, type QuantilePoint, type RandomStream } from './random.ts';
-import type { Scenario, StartupSettings } from './scenario.ts';
+import { stream } from './random.ts';
+import type { Scenario } from './scenario.ts';
 import { grown, Scheduler } from './scheduler.ts';
+import { Startup, type Boot } from './startup.ts';
 import { HPA_SYNC_MS, podShapes, webAutoscaler, type Demand } from './unconstrained.ts';
 
 /** Where an instance is in its life. */
@@ -22,54 +33,11 @@ interface NodeEvent {
   readonly kind: 'runs' | 'joins' | 'ready' | 'visible' | 'terminated' | 'forgotten';
 }
 
-/**
- * Start-up time as a share: below 0 of the median, above 0 of (p95 − median). A lognormal’s shape to two digits.
- */
-const STARTUP_SPREAD: readonly QuantilePoint[] = [
-  [0, -0.45],
-  [0.05, -0.31],
-  [0.25, -0.15],
-  [0.5, 0],
-  [0.75, 0.35],
-  [0.95, 1],
-  [0.99, 1.6],
-  [1, 2.4],
-];
-/** A batch shares its registry, NAT and master: mostly nothing, now and then slower for all of it. */
-const BATCH_SPREAD: readonly QuantilePoint[] = [
-  [0, 0.94],
-  [0.9, 1.06],
-  [0.97, 1.1],
-  [1, 1.5],
-];
-/** Shares of the start-up after which the instance runs, and its node appears. */
-const RUNS_AT = 0.3;
-const JOINS_AT = 0.85;
-/** DescribeInstances shows a new instance only after up to this long. */
-const DESCRIBE_LAG_MAX_MS = 8_000;
 const SHUTDOWN_MS = 45_000;
 /** EC2 goes on listing a terminated instance for about an hour. */
 const TERMINATED_LISTED_MS = 3_600_000;
 /** How long pods of `workload.others` take to end. */
 const OTHERS_GRACE_MS = 30_000;
-
-/** From launch to Ready, for one draw of each spread. */
-function startupMs(
-  { medianSeconds, p95Seconds }: StartupSettings,
-  spread: number,
-  batch: number,
-): number {
-  const seconds =
-    spread < 0
-      ? medianSeconds * (1 + spread)
-      : medianSeconds + spread * (p95Seconds - medianSeconds);
-  return Math.round(seconds * batch * 1000);
-}
-
-/** The least that any node takes from launch to Ready, ms: both spreads at their luckiest. */
-export function leastStartupMs(startup: StartupSettings): number {
-  return startupMs(startup, quantile(STARTUP_SPREAD, 0), quantile(BATCH_SPREAD, 0));
-}
 
 interface Workload {
   readonly shape: PodShape;
@@ -209,6 +177,8 @@ export interface BilledInstance {
   readonly endedAtMs: number | null;
   /** Surplus CPU credits to pay for, up to its end or up to now. */
   readonly surplusCpuMs: number;
+  /** What is paid of its market’s price in the book: spot prices move, and an hour may be free. */
+  readonly costRatio: number;
 }
 
 /**
@@ -230,9 +200,12 @@ export class World {
   readonly #scheduler: Scheduler;
   readonly #hpa: HorizontalPodAutoscaler;
   #hpaSyncedAtMs = -Infinity;
-  readonly #boot: RandomStream;
   readonly #credits: Credits | null;
+  readonly market: SpotMarket;
+  readonly #startup: Startup;
+  readonly #clients: Clients;
   readonly #stepSeconds: number;
+  readonly #endAtMs: number;
 
   // ---- instances and nodes, by slot
   #slots = 16;
@@ -301,8 +274,15 @@ export class World {
   /** Of the web pods, as the metrics server shows it. */
   usageMillicpu = 0;
   backlogRequests = 0;
+  /** What customers wanted for the first time, and what came: without those who stay away, with those who try again. */
   arrivedRequests = 0;
+  attemptedRequests = 0;
+  retriedRequests = 0;
+  servedRequests = 0;
+  /** Timed out for good; and never made, since their customers stay away. Those that will be tried again are neither. */
   lostRequests = 0;
+  stayedAwayRequests = 0;
+  retryingRequests = 0;
   lateRequests = 0;
   latencyP95Ms = 0;
   /** Pods for which the scheduler found no room in the last step, of every shape. */
@@ -316,6 +296,7 @@ export class World {
   launches = 0;
   nodesAtStart = 0;
   terminations = 0;
+  reclaims = 0;
   /** How many pods that had been unschedulable were running after so many steps; and how many never were. */
   readonly waitSteps: number[] = [];
   censoredPods = 0;
@@ -326,7 +307,11 @@ export class World {
     this.seed = seed;
     this.nowMs = demand.firstStepAtMs;
     this.#stepSeconds = demand.stepMs / 1000;
-    this.#boot = stream(seed, 'boot');
+    const { firstStepAtMs, stepCount, stepMs } = demand;
+    this.#endAtMs = firstStepAtMs + stepCount * stepMs;
+    this.market = new SpotMarket(scenario, seed, firstStepAtMs, this.#endAtMs);
+    this.#startup = new Startup(scenario.startup, seed, firstStepAtMs);
+    this.#clients = new Clients(scenario.workload.clients, this.#stepSeconds);
     const { cluster, workload } = scenario;
     this.#workloads = workloadsOf(scenario);
     this.shapes = this.#workloads.map((each) => each.shape);
@@ -337,7 +322,10 @@ export class World {
       this.#shapeCount,
       this.#slots,
     );
-    this.prometheus = new Prometheus(demand.stepMs, cluster.worker.millicpu / 1000, this.#slots);
+    this.prometheus = new Prometheus(demand.stepMs, cluster.worker.millicpu / 1000, this.#slots, {
+      settings: scenario.prometheus,
+      random: stream(seed, 'scrape'),
+    });
     this.#credits = creditsOf(cluster.worker, this.#stepSeconds, this.#slots);
     this.#hpa = webAutoscaler(scenario);
     this.#starting = new Int32Array(this.#slots * this.#shapeCount);
@@ -374,13 +362,16 @@ export class World {
     while (this.#events.length > 0 && this.#events[this.#events.length - 1]!.atMs <= nowMs) {
       this.#happen(this.#events.pop()!);
     }
+    if (this.market.nextAtMs <= nowMs) {
+      this.market.pass(this, nowMs);
+    }
     this.#mature(k);
     this.prometheus.scrape(nowMs, this.#up, this.#upCount, this.#idleSeconds);
     this.prometheus.setGauges(
       this.#memoryPercent(),
       this.unschedulableTotal,
       this.latencyP95Ms,
-      this.arrivedRequests / this.#stepSeconds,
+      this.attemptedRequests / this.#stepSeconds,
       this.#pendingPods(),
     );
     if (nowMs - this.#hpaSyncedAtMs >= HPA_SYNC_MS) {
@@ -402,7 +393,9 @@ export class World {
     const { cpuMsPerRequest, timeoutSeconds } = this.scenario.workload;
     const { worker, systemMillicpu } = this.scenario.cluster;
     const seconds = this.#stepSeconds;
-    const arrived = requestsPerSecond * seconds;
+    const clients = this.#clients;
+    const offered = requestsPerSecond * seconds;
+    const arrived = clients.arrive(offered);
     const backlog = this.backlogRequests;
     const pods = this.runningTotal[0]!;
     const wantedMillicpu = ((arrived + backlog) * cpuMsPerRequest) / seconds;
@@ -451,10 +444,19 @@ export class World {
     // Whoever would wait longer than the timeout is lost; the rest waits into the next interval.
     const queueMax = (open / cpuMsPerRequest) * timeoutSeconds;
     const queued = left < 1e-6 ? 0 : left < queueMax ? left : queueMax;
+    clients.settle(queued, left < 1e-6 ? 0 : left - queued);
     this.backlogRequests = queued;
-    this.arrivedRequests = arrived;
-    this.lostRequests = left < 1e-6 ? 0 : left - queued;
-    this.lateRequests = backlog < servedRequests ? backlog : servedRequests;
+    this.arrivedRequests = offered;
+    this.attemptedRequests = arrived;
+    this.retriedRequests = clients.retried;
+    this.retryingRequests = clients.retrying;
+    this.servedRequests = servedRequests;
+    this.lostRequests = clients.lost;
+    this.stayedAwayRequests = clients.stayedAway;
+    // Late is what waited in the queue, and what was tried before.
+    const late = backlog < servedRequests ? backlog : servedRequests;
+    this.lateRequests =
+      clients.retried > 0 ? late + ((servedRequests - late) * clients.retried) / arrived : late;
     const queueMs = open > 0 ? (queued / (open / cpuMsPerRequest)) * 1000 : timeoutSeconds * 1000;
     const latencyMs = BASE_LATENCY_MS / (1 - (busiest < 0.98 ? busiest : 0.98)) + queueMs;
     this.latencyP95Ms = Math.min(latencyMs, timeoutSeconds * 1000);
@@ -705,13 +707,17 @@ export class World {
       at--;
     }
     this.#noded.splice(at, 0, slot);
-    this.#upAt[slot] = this.#upCount;
-    this.#up[this.#upCount++] = slot;
     const bootedAtMs = this.#launchedAtMs[slot]! + 10_000;
     this.#idleSeconds[slot] = this.#idleSince(Math.max(0, atMs - bootedAtMs));
-    this.prometheus.track(slot, bootedAtMs);
+    this.#startMachine(slot, bootedAtMs);
     this.#nodeChanged(slot);
     this.#podsCache = null;
+  }
+
+  #startMachine(slot: number, bootedAtMs: number): void {
+    this.#upAt[slot] = this.#upCount;
+    this.#up[this.#upCount++] = slot;
+    this.prometheus.track(slot, bootedAtMs);
   }
 
   /** What the idle counter of a machine shows that has been up for so long, half of it idle. */
@@ -798,8 +804,8 @@ export class World {
   // ================================================================ what the interpreter may do
 
   /**
-   * RunInstances: idempotent by token. Returns the ids, `parameter-mismatch` for the same token with another request, or
-   * `spent` when all that it launched has been terminated since.
+   * RunInstances: idempotent by token. Returns the ids, `parameter-mismatch` for the same token with another request,
+   * `spent` when all that it launched has been terminated since, or why the pool refuses.
    */
   launch(
     request: {
@@ -810,7 +816,7 @@ export class World {
       birthEpoch: number;
     },
     nowMs: number,
-  ): readonly string[] | 'parameter-mismatch' | 'spent' | 'invalid' {
+  ): readonly string[] | LaunchRefusal {
     const { clientToken, zone, market, count, birthEpoch } = request;
     const same = JSON.stringify(request);
     const earlier = this.#tokens.get(clientToken);
@@ -828,11 +834,13 @@ export class World {
     if (zoneIndex < 0 || count < 1) {
       return 'invalid';
     }
-    const batch = quantile(BATCH_SPREAD, this.#boot.nextUnit());
-    const ids: string[] = [];
-    for (let n = 0; n < count; n++) {
-      ids.push(this.#launchOne(zoneIndex, market, clientToken, birthEpoch, batch, nowMs));
+    const refusal = this.market.refusal(request, this, nowMs);
+    if (refusal !== null) {
+      return refusal;
     }
+    const ids = this.#startup
+      .batch(count, nowMs)
+      .map((boot) => this.#launchOne(zoneIndex, market, clientToken, birthEpoch, boot, nowMs));
     this.#tokens.set(clientToken, { request: same, ids });
     return ids;
   }
@@ -842,22 +850,17 @@ export class World {
     market: Market,
     token: string,
     epoch: number,
-    batch: number,
+    boot: Boot,
     nowMs: number,
   ): string {
-    const { startup } = this.scenario;
-    const spread = quantile(STARTUP_SPREAD, this.#boot.nextUnit());
-    const joins = this.#boot.nextUnit() * 100 >= startup.neverJoinsPercent;
-    const lagMs = this.#boot.nextInt(DESCRIBE_LAG_MAX_MS);
-    const totalMs = startupMs(startup, spread, batch);
     const slot = this.#newSlot(zoneIndex, market, token, epoch, nowMs);
-    this.#visibleAtMs[slot] = nowMs + lagMs;
+    this.#visibleAtMs[slot] = nowMs + boot.visibleAfterMs;
     this.launches++;
-    this.#due(nowMs + lagMs, slot, 'visible');
-    this.#due(nowMs + Math.round(totalMs * RUNS_AT), slot, 'runs');
-    if (joins) {
-      this.#due(nowMs + Math.round(totalMs * JOINS_AT), slot, 'joins');
-      this.#due(nowMs + totalMs, slot, 'ready');
+    this.#due(nowMs + boot.visibleAfterMs, slot, 'visible');
+    this.#due(nowMs + boot.runsAfterMs, slot, 'runs');
+    if (boot.joins) {
+      this.#due(nowMs + boot.joinsAfterMs, slot, 'joins');
+      this.#due(nowMs + boot.readyAfterMs, slot, 'ready');
     }
     return this.#ids[slot]!;
   }
@@ -964,7 +967,7 @@ export class World {
   }
 
   /** TerminateInstances: billing ends, the machine goes down, and a minute later it is gone. False: no such instance. */
-  terminate(instanceId: string, nowMs: number): boolean {
+  terminate(instanceId: string, nowMs: number, takenByAws = false): boolean {
     const slot = this.#slotOf.get(instanceId);
     if (slot === undefined) {
       return false;
@@ -974,12 +977,38 @@ export class World {
     }
     this.#setState(slot, SHUTTING_DOWN);
     this.#endedAtMs[slot] = nowMs;
-    this.#billed.push(this.#billOf(slot, nowMs));
+    this.#billed.push(this.#billOf(slot, nowMs, takenByAws));
     this.terminations++;
     this.#stopMachine(slot);
     this.#due(nowMs + SHUTDOWN_MS, slot, 'terminated');
     this.#due(nowMs + SHUTDOWN_MS + TERMINATED_LISTED_MS, slot, 'forgotten');
     return true;
+  }
+
+  /** AWS takes a spot instance: as if it were terminated, but for the bill. */
+  reclaim(instanceId: string, nowMs: number): void {
+    const slot = this.#slotOf.get(instanceId);
+    if (slot !== undefined && this.#state[slot]! < SHUTTING_DOWN) {
+      this.reclaims++;
+      this.terminate(instanceId, nowMs, true);
+    }
+  }
+
+  #billOf(slot: number, endedAtMs: number | null, takenByAws: boolean): BilledInstance {
+    const market = this.#market[slot]!;
+    const launchedAtMs = this.#launchedAtMs[slot]!;
+    const costRatio =
+      market === 'spot'
+        ? this.market.spotCostRatio(
+            this.#zoneIndex[slot]!,
+            launchedAtMs,
+            endedAtMs ?? this.#endAtMs,
+            takenByAws,
+          )
+        : 1;
+    const billedFromMs = Math.max(launchedAtMs, this.demand.firstStepAtMs);
+    const surplusCpuMs = this.#credits?.owedCpuMs(slot) ?? 0;
+    return { market, launchedAtMs: billedFromMs, endedAtMs, costRatio, surplusCpuMs };
   }
 
   /** Sets our taint, if the node is still at that version. */
@@ -1029,12 +1058,35 @@ export class World {
   /** A machine that stops answering, or answers again; `statusFailed` says whether EC2 notices. */
   setHealth(instanceId: string, ready: boolean, statusFailed: boolean, nowMs: number): void {
     const slot = this.#nodeSlot(instanceId);
-    if (slot < 0 || this.#state[slot] !== RUNNING) {
+    if (slot < 0 || this.#state[slot] !== RUNNING || this.#upAt[slot]! < 0) {
       return;
     }
     this.#statusFailed[slot] = statusFailed ? 1 : 0;
     this.#setState(slot, RUNNING);
     this.setReady(slot, ready, nowMs);
+  }
+
+  /**
+   * A machine loses its power, or comes up again with nothing on it. Its pods are killed, EC2 notices that it fails its
+   * status checks, and its exporter’s counters begin anew. One that had not joined by then never does.
+   */
+  setPower(instanceId: string, on: boolean, nowMs: number): void {
+    const slot = this.#slotOf.get(instanceId);
+    if (slot === undefined || this.#state[slot]! >= SHUTTING_DOWN) {
+      return;
+    }
+    const isOn = this.#upAt[slot]! >= 0;
+    if (!on && (isOn || this.#joined[slot] === 0)) {
+      this.#stopMachine(slot);
+      this.#statusFailed[slot] = 1;
+      this.#setState(slot, RUNNING);
+    } else if (on && !isOn && this.#joined[slot] === 1) {
+      this.#statusFailed[slot] = 0;
+      this.#setState(slot, RUNNING);
+      this.#idleSeconds[slot] = 0;
+      this.#startMachine(slot, nowMs);
+      this.setReady(slot, true, nowMs);
+    }
   }
 
   deleteNode(nodeName: string): boolean {
@@ -1203,17 +1255,8 @@ export class World {
   bills(): readonly BilledInstance[] {
     const running = this.#listed
       .filter((slot) => this.#state[slot]! < SHUTTING_DOWN)
-      .map((slot) => this.#billOf(slot, null));
+      .map((slot) => this.#billOf(slot, null, false));
     return [...this.#billed, ...running];
-  }
-
-  #billOf(slot: number, endedAtMs: number | null): BilledInstance {
-    return {
-      market: this.#market[slot]!,
-      launchedAtMs: Math.max(this.#launchedAtMs[slot]!, this.demand.firstStepAtMs),
-      endedAtMs,
-      surplusCpuMs: this.#credits?.owedCpuMs(slot) ?? 0,
-    };
   }
 
   /** Pods that should exist, and that do: waiting, starting or running. Equal after every step. */

@@ -273,6 +273,6 @@ function saving({ savings, costPerMonthBdt }: Money): string {
 }
 
 const NOT_MODELLED = wrapped(
-  'Not modelled: spot reclaims, so what spot saves is an upper bound; refused launches; clients that retry (see README).',
+  'Not modelled: pods that crash, memory pressure, network and disk (see README). Assumed: how customers retry, how AWS reclaims beyond its rate.',
   WIDTH,
 );

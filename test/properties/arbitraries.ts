@@ -12,6 +12,7 @@ import {
   defaultScenarioSettings,
   FAULT_MODES,
   makeTrace,
+  MARKET_EVENTS,
   requestsPerSecondForNodes,
   resolveScenario,
   run,
@@ -30,7 +31,7 @@ import {
 /** Monday 2026-11-23 00:00 UTC. */
 export const START_AT_MS = 1_795_392_000_000;
 
-/** What people and AWS do to a fleet behind the engine's back, as a cycle begins. */
+/** What people and AWS do to a fleet behind the engine's back, as a cycle begins. A reclaim by hand comes to nothing. */
 export const HANDS = [
   'cordon',
   'uncordon',
@@ -40,6 +41,7 @@ export const HANDS = [
   'sicken',
   'heal',
   'delete-node',
+  'reboot',
   'reclaim',
   'rebalance',
   'lose-table',
@@ -74,7 +76,26 @@ export interface Case {
   }[];
   readonly maxUnavailablePercent: number;
   readonly bootSeconds: number;
+  readonly warmUpSeconds: number;
   readonly neverJoinsPercent: number;
+  readonly batchNeverJoinsPercent: number;
+  readonly clients: { readonly retryPercent: number; readonly awayMinutes: number };
+  readonly market: {
+    readonly reclaimPercentPerMonth: number;
+    readonly noticePercent: number;
+    readonly hintPercent: number;
+    readonly priceSwingPercent: number;
+    readonly onDemandVcpusMax: number | null;
+    /** Over before it is calm, as are outages of Prometheus. Zones counted round; null: every one. */
+    readonly events: readonly {
+      readonly kind: (typeof MARKET_EVENTS)[number];
+      readonly zone: number | null;
+      readonly atMinute: number;
+      readonly minutes: number;
+    }[];
+  };
+  readonly failedScrapePercent: number;
+  readonly prometheusOutages: readonly { readonly atMinute: number; readonly minutes: number }[];
   readonly cycleSeconds: number;
   /** The name of a policy. */
   readonly policy: string;
@@ -105,7 +126,20 @@ export const QUIET: Case = {
   others: [],
   maxUnavailablePercent: 0,
   bootSeconds: 75,
+  warmUpSeconds: 0,
   neverJoinsPercent: 0,
+  batchNeverJoinsPercent: 0,
+  clients: { retryPercent: 0, awayMinutes: 0 },
+  market: {
+    reclaimPercentPerMonth: 0,
+    noticePercent: 100,
+    hintPercent: 0,
+    priceSwingPercent: 0,
+    onDemandVcpusMax: null,
+    events: [],
+  },
+  failedScrapePercent: 0,
+  prometheusOutages: [],
   cycleSeconds: 120,
   policy: 'static',
   nodeCountMin: 1,
@@ -173,6 +207,28 @@ const hand: fc.Arbitrary<Hand> = fc.record({
   to: whole(0, 7),
 });
 
+const window = { atMinute: whole(0, 200), minutes: whole(1, 90) };
+
+/** AWS as it is, or at its worst. */
+const anyMarket: fc.Arbitrary<Case['market']> = fc.oneof(
+  { weight: 2, arbitrary: fc.constant(QUIET.market) },
+  fc.record({
+    reclaimPercentPerMonth: fc.constantFrom(5, 10_000),
+    noticePercent: fc.constantFrom(95, 50, 0),
+    hintPercent: fc.constantFrom(50, 100, 0),
+    priceSwingPercent: fc.constantFrom(0, 40),
+    onDemandVcpusMax: fc.option(whole(2, 20), { freq: 2 }),
+    events: fc.array(
+      fc.record({
+        kind: fc.constantFrom(...MARKET_EVENTS),
+        zone: fc.option(whole(0, 2), { freq: 2 }),
+        ...window,
+      }),
+      { maxLength: 3 },
+    ),
+  }),
+);
+
 const onlyAct: Case['mode'] = { is: 'act', from: 0, to: 0 };
 
 /** Random cases. Half of them have no faults, and most nobody who interferes. */
@@ -199,7 +255,19 @@ export const anyCase: fc.Arbitrary<Case> = fc.record({
   ),
   maxUnavailablePercent: whole(0, 100),
   bootSeconds: fc.constantFrom(75, 20, 400),
+  warmUpSeconds: fc.constantFrom(5, 0, 90),
   neverJoinsPercent: fc.constantFrom(0, 2, 40),
+  batchNeverJoinsPercent: fc.constantFrom(0, 0, 20),
+  clients: fc.record({
+    retryPercent: fc.constantFrom(40, 0, 100),
+    awayMinutes: fc.constantFrom(30, 0, 5),
+  }),
+  market: anyMarket,
+  failedScrapePercent: fc.constantFrom(0, 0, 2, 40),
+  prometheusOutages: fc.oneof(
+    { weight: 2, arbitrary: fc.constant([]) },
+    fc.array(fc.record(window), { minLength: 1, maxLength: 2 }),
+  ),
   cycleSeconds: fc.constantFrom(120, 60, 300),
   policy: fc.constantFrom(...POLICIES.map(({ name }) => name)),
   nodeCountMin: whole(1, 4),
@@ -266,6 +334,11 @@ export function build(each: Case): Built {
   const last = each.tenths[each.tenths.length - 1] ?? 0;
   const levels = [...each.tenths, ...new Array<number>(CALM_MS / BUCKET_MS).fill(last)];
   const calmFromMs = START_AT_MS + each.tenths.length * BUCKET_MS;
+  const until = ({ atMinute, minutes }: Case['prometheusOutages'][number]): [string, string][] => {
+    const fromMs = START_AT_MS + atMinute * 60_000;
+    const toMs = Math.min(calmFromMs, fromMs + minutes * 60_000);
+    return fromMs < toMs ? [[new Date(fromMs).toISOString(), new Date(toMs).toISOString()]] : [];
+  };
   const trace = makeTrace(
     'random',
     Float64Array.from(levels, (_, i) => START_AT_MS + i * BUCKET_MS),
@@ -281,10 +354,31 @@ export function build(each: Case): Built {
         ...settings.startup,
         medianSeconds: each.bootSeconds,
         p95Seconds: each.bootSeconds * 2,
+        warmUpSeconds: each.warmUpSeconds,
         neverJoinsPercent: each.neverJoinsPercent,
+        batchNeverJoinsPercent: each.batchNeverJoinsPercent,
+      },
+      market: {
+        ...each.market,
+        events: each.market.events.flatMap(({ kind, zone, ...span }) =>
+          until(span).map(([at, end]) => ({
+            kind,
+            zone: zone === null ? null : zones[zone % zones.length],
+            market: null,
+            at,
+            until: end,
+          })),
+        ),
+      },
+      prometheus: {
+        failedScrapePercent: each.failedScrapePercent,
+        outages: each.prometheusOutages.flatMap((span) =>
+          until(span).map(([from, to]) => ({ from, to })),
+        ),
       },
       workload: {
         ...workload,
+        clients: { ...workload.clients, ...each.clients },
         web: { ...workload.web, maxUnavailablePercent: each.maxUnavailablePercent },
         others: each.others.map(({ kind, requestMillicpu, replicas, zone }, i) => ({
           name: `other-${String(i)}`,
@@ -439,12 +533,14 @@ function interfere(
     case 'delete-node':
       world.deleteNode(id);
       break;
-    case 'reclaim':
-    case 'rebalance': {
-      const mark = { instanceId: id, cause: does, markedAtMs: nowMs };
-      table.inbox = { ...table.inbox, doomed: [...table.inbox.doomed, mark] };
+    case 'reboot':
+      world.setPower(id, false, nowMs);
+      world.setPower(id, true, nowMs);
       break;
-    }
+    case 'reclaim':
+    case 'rebalance':
+      table.mark({ instanceId: id, cause: does, markedAtMs: nowMs });
+      break;
   }
 }
 

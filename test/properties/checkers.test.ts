@@ -434,6 +434,26 @@ const NEVER: readonly (readonly [number: number, what: string, happens: () => vo
     },
   ],
   [
+    8,
+    'a request that nobody heard of again',
+    () => {
+      const stage = new Stage(8);
+      stage.world.arrivedRequests += 1;
+      stage.watch.stepped(stage.world);
+    },
+  ],
+  [
+    8,
+    'a request that is served and lost',
+    () => {
+      const stage = new Stage(8);
+      stage.world.arrivedRequests = 1;
+      stage.world.servedRequests = 1;
+      stage.world.lostRequests = 0.01;
+      stage.watch.stepped(stage.world);
+    },
+  ],
+  [
     9,
     'a launch into the zone that has most',
     () =>

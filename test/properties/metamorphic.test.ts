@@ -197,7 +197,7 @@ describe('metamorphic', () => {
     );
   });
 
-  test('a trace and its calendar moved by whole days move the journal, and nothing else', () => {
+  test('a trace and all that is to happen in it, moved by whole days, move the journal, and nothing else', () => {
     fc.assert(
       fc.property(anyCase, fc.integer({ min: 1, max: 400 }), (each, days) => {
         const { scenario, configured, faults } = build(each);
@@ -221,6 +221,21 @@ describe('metamorphic', () => {
             startAtMs: sale.startAtMs + byMs,
             endAtMs: sale.endAtMs + byMs,
           })),
+          market: {
+            ...scenario.market,
+            events: scenario.market.events.map((event) => ({
+              ...event,
+              atMs: event.atMs + byMs,
+              untilMs: event.untilMs + byMs,
+            })),
+          },
+          prometheus: {
+            ...scenario.prometheus,
+            outages: scenario.prometheus.outages.map(({ fromMs, toMs }) => ({
+              fromMs: fromMs + byMs,
+              toMs: toMs + byMs,
+            })),
+          },
         };
         const decisions = (of: typeof scenario, wrong: readonly Fault[], offsetMs: number) =>
           readJournal(

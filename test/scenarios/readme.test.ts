@@ -55,14 +55,25 @@ describe('scenarios/README.md', () => {
         ],
       },
       calendar: [{ name: 'a', startAt: '2026-01-01T00:00Z', endAt: '2026-01-02T00:00Z' }],
+      market: {
+        events: [{ kind: 'shortage', at: '2026-01-01T00:00Z', until: '2026-01-02T00:00Z' }],
+      },
+      prometheus: { outages: [{ from: '2026-01-01T00:00Z', to: '2026-01-02T00:00Z' }] },
     });
     const required = ['name', 'requestMillicpu', 'requestMib', 'usageMillicpu', 'workingSetMib'];
     for (const [key, value] of Object.entries(settings?.workload.others[0] ?? {})) {
       const expected = required.includes(key) ? '(required)' : shown(value);
       expect(documented.get(`workload.others[].${key}`), key).toBe(expected);
     }
+    for (const [key, value] of Object.entries(settings?.market.events[0] ?? {})) {
+      const expected = value === null ? 'null' : '(required)';
+      expect(documented.get(`market.events[].${key}`), key).toBe(expected);
+    }
     for (const key of Object.keys(settings?.calendar[0] ?? {})) {
       expect(documented.get(`calendar[].${key}`), key).toBe('(required)');
+    }
+    for (const key of Object.keys(settings?.prometheus.outages[0] ?? {})) {
+      expect(documented.get(`prometheus.outages[].${key}`), key).toBe('(required)');
     }
   });
 

@@ -21,7 +21,7 @@ import { run, type Run } from '../../simulator/run.ts';
 import { billBy } from '../../simulator/savings.ts';
 import { waitingCostBdt, WAITING_PRICE, type WaitingPrice } from '../../simulator/score.ts';
 import { runUnconstrained, type Demand } from '../../simulator/unconstrained.ts';
-import { leastStartupMs } from '../../simulator/world.ts';
+import { leastStartupMs } from '../../simulator/startup.ts';
 import { anyCase, build, runCase, runs } from '../properties/arbitraries.ts';
 import { demandOf, launch, policyOf, quietWorld, scenarioOf, step, workers } from './build.ts';
 
@@ -430,6 +430,11 @@ const waitingPrices: fc.Arbitrary<WaitingPrice> = fc
   }));
 
 describe('the optimum is below every run', () => {
+  const FLAT_PRICES = [0, 0.1, 20].map((bdt) => ({
+    saleBdtPerPodMinute: bdt,
+    otherBdtPerPodMinute: bdt,
+  }));
+
   it('of any policy, under any settings, with faults and people in the way', () => {
     fc.assert(
       fc.property(anyCase, waitingPrices, (each, waitingPrice) => {
@@ -463,6 +468,39 @@ describe('the optimum is below every run', () => {
       }),
       runs(10),
     );
+  });
+
+  it('of one to whom AWS gave hours: all spot goes at once, just before the end', () => {
+    const end = '2026-11-27T00:50:00+06:00';
+    const event = { kind: 'reclaim', at: '2026-11-27T00:49:00+06:00', until: end };
+    const market = { reclaimPercentPerMonth: 0, noticePercent: 0, events: [event] };
+    const scenario = scenarioOf({ market }, [80, 700, 700, 700, 700], 10 * 60_000);
+    const configured = policyOf('trailing-max', { onDemandBase: 0, spotPercent: 100 });
+    for (let seed = 0; seed < 12; seed++) {
+      const demand = runUnconstrained(scenario, seed);
+      const ran = run({ scenario, configured, seed, demand });
+      // Six nodes for half an hour, at ৳10 an hour.
+      expect(ran.measures.waivedBdt).toBeGreaterThan(30);
+      for (const price of FLAT_PRICES) {
+        expectBelow(clairvoyant(scenario, demand, BOOK, price, [ran]), price, ran);
+      }
+    }
+  });
+
+  it('of one whose spot was cheap', () => {
+    const market = { reclaimPercentPerMonth: 0, priceSwingPercent: 90 };
+    const scenario = scenarioOf({ market }, [204, 204], 3 * 3_600_000);
+    const fleet = { nodeCount: 2, onDemandBase: 0, spotPercent: 100 };
+    let cheap = 0;
+    for (let seed = 0; seed < 12; seed++) {
+      const demand = runUnconstrained(scenario, seed);
+      const ran = run({ scenario, configured: policyOf('static', fleet), seed, demand });
+      cheap += ran.measures.costBdt < 2 * 6 * 10 * 0.8 ? 1 : 0;
+      for (const price of FLAT_PRICES) {
+        expectBelow(clairvoyant(scenario, demand, BOOK, price, [ran]), price, ran);
+      }
+    }
+    expect(cheap).toBeGreaterThan(0);
   });
 
   it.each(readdirSync(SCENARIOS).filter((name) => name.endsWith('.csv')))(

@@ -7,8 +7,15 @@ import {
   type Metrics,
   type Reading,
 } from '../../engine/index.ts';
-import { CPU_WINDOW_MS, Prometheus } from '../../simulator/prometheus.ts';
-import { extrapolatedRate } from '../../simulator/rate.ts';
+import {
+  CPU_WINDOW_MS,
+  nodeLuck,
+  Prometheus,
+  type PrometheusFailures,
+} from '../../simulator/prometheus.ts';
+import { stream } from '../../simulator/random.ts';
+import { counterIncrease, extrapolatedRate } from '../../simulator/rate.ts';
+import type { PrometheusSettings } from '../../simulator/scenario.ts';
 import { runs } from '../properties/arbitraries.ts';
 
 const T = 1_795_716_000_000;
@@ -17,9 +24,10 @@ const CORES = 2;
 /** A node's whole series, as a time series database would keep it. */
 interface Series {
   readonly slot: number;
-  readonly bootedAtMs: number;
+  bootedAtMs: number;
   readonly atMs: number[];
   readonly idle: number[];
+  readonly all: number[];
 }
 
 /** The CPU query from first principles: of each node every sample in the window, and then `sum(rate) / sum(rate)`. */
@@ -28,6 +36,7 @@ function evaluated(all: readonly Series[], atMs: number, scrapeMs: number): Read
   let idleRate = 0;
   let cpuRate = 0;
   let nodes = 0;
+  let rated = 0;
   let samples = 0;
   let sampledAtMs = 0;
   for (const series of all) {
@@ -50,15 +59,22 @@ function evaluated(all: readonly Series[], atMs: number, scrapeMs: number): Read
         series.atMs[last],
         inside.length,
         values[first],
-        values[last] - values[first],
+        counterIncrease(
+          inside.map((n) => values[n]),
+          inside.length,
+        ),
         true,
       );
+    rated++;
     idleRate += rate(series.idle);
-    cpuRate += rate(series.atMs.map((at) => (CORES * (at - series.bootedAtMs)) / 1000));
+    cpuRate += rate(series.all);
     sampledAtMs = Math.max(sampledAtMs, series.atMs[last]);
   }
-  if (cpuRate === 0) {
+  if (rated === 0) {
     return { missing: nodes === 0 ? 'empty' : 'low-coverage' };
+  }
+  if (cpuRate === 0) {
+    return { missing: 'not-a-number' };
   }
   const expected = nodes * Math.floor(CPU_WINDOW_MS / scrapeMs);
   return {
@@ -80,11 +96,20 @@ class Fleet {
   #scrape = 0;
   reused = 0;
 
-  constructor(scrapeMs = 15_000, slots = 8) {
+  /** What each scrape meets: as Prometheus draws it. */
+  readonly #failures: PrometheusFailures | null;
+  readonly #luck = stream(1, 'scrape');
+  missed = 0;
+
+  constructor(scrapeMs = 15_000, slots = 8, failing: Partial<PrometheusSettings> | null = null) {
     this.scrapeMs = scrapeMs;
     this.#slots = slots;
     this.#idle = new Float64Array(slots);
-    this.prometheus = new Prometheus(scrapeMs, CORES, slots);
+    this.#failures = failing && {
+      settings: { failedScrapePercent: 0, outages: [], ...failing },
+      random: stream(1, 'scrape'),
+    };
+    this.prometheus = new Prometheus(scrapeMs, CORES, slots, this.#failures);
   }
 
   get nowMs(): number {
@@ -107,7 +132,8 @@ class Fleet {
       larger.set(this.#idle);
       this.#idle = larger;
     }
-    const node = { slot, bootedAtMs: this.nowMs + this.scrapeMs - bootedMsAgo, atMs: [], idle: [] };
+    const bootedAtMs = this.nowMs + this.scrapeMs - bootedMsAgo;
+    const node = { slot, bootedAtMs, atMs: [], idle: [], all: [] };
     this.#idle[slot] = idleSeconds;
     this.prometheus.track(slot, node.bootedAtMs);
     this.series.push(node);
@@ -119,14 +145,35 @@ class Fleet {
     this.up.splice(this.up.indexOf(node), 1);
   }
 
+  /** The same machine again, up since so long before the next scrape: its counters begin at 0. */
+  restart(node: Series, bootedMsAgo = 0): void {
+    node.bootedAtMs = this.nowMs + this.scrapeMs - bootedMsAgo;
+    this.#idle[node.slot] = 0;
+    this.prometheus.track(node.slot, node.bootedAtMs);
+    if (!this.up.includes(node)) {
+      this.up.push(node);
+    }
+  }
+
   /** The next scrape; then each node idles for this share of the time until the one after. */
   scrape(idleShare: (node: Series) => number): void {
     this.#scrape++;
     const slots = Int32Array.from([...this.up.map((node) => node.slot), 0, 0]);
     this.prometheus.scrape(this.nowMs, slots, this.up.length, this.#idle);
+    const { failedScrapePercent = 0, outages = [] } = this.#failures?.settings ?? {};
+    const nodesLuck =
+      failedScrapePercent > 0
+        ? [this.#luck.nextUnit(), this.#luck.nextUnit(), this.#luck.nextUint32()][2]
+        : 0;
+    const isDown = outages.some(({ fromMs, toMs }) => this.nowMs >= fromMs && this.nowMs < toMs);
     for (const node of this.up) {
-      node.atMs.push(this.nowMs);
-      node.idle.push(this.#idle[node.slot]);
+      if (isDown || nodeLuck(nodesLuck, node.slot) * 100 < failedScrapePercent) {
+        this.missed++;
+      } else {
+        node.atMs.push(this.nowMs);
+        node.idle.push(this.#idle[node.slot]);
+        node.all.push((CORES * (this.nowMs - node.bootedAtMs)) / 1000);
+      }
       this.#idle[node.slot] += (idleShare(node) * CORES * this.scrapeMs) / 1000;
     }
   }
@@ -151,21 +198,34 @@ const MODE_SHARES = {
   system: 0.2,
   user: 0.7,
 };
-function evaluatedAsWritten(all: readonly Series[], atMs: number): number {
+/** In one mode alone: its counters are halves, so that no rounding decides which way a tie goes. */
+const ALL_USER = { iowait: 0, irq: 0, nice: 0, softirq: 0, steal: 0, system: 0, user: 1 };
+
+function evaluatedAsWritten(
+  series: readonly Series[],
+  atMs: number,
+  shares: Readonly<Record<string, number>> = MODE_SHARES,
+): number {
   const startMs = atMs - CPU_WINDOW_MS;
   let sum = 0;
   let count = 0;
-  for (const { atMs: times, idle, bootedAtMs } of all) {
+  for (const { atMs: times, idle, all } of series) {
     const inside = times.flatMap((at, n) => (at >= startMs && at <= atMs ? [n] : []));
     if (inside.length < 2) {
       continue;
     }
     const [first, last] = [inside[0], inside[inside.length - 1]];
-    const busy = (n: number): number => (CORES * (times[n] - bootedAtMs)) / 1000 - idle[n];
+    const busy = (n: number): number => all[n] - idle[n];
+    const rise = (values: readonly number[]): number =>
+      counterIncrease(
+        inside.map((n) => values[n]),
+        inside.length,
+      );
     for (let cpu = 0; cpu < CORES; cpu++) {
-      for (const share of Object.values(MODE_SHARES)) {
+      for (const share of Object.values(shares)) {
         const value = (n: number): number => (share * busy(n)) / CORES;
-        const increase = value(last) - value(first);
+        // Resets show in the sum of all modes; in a mode that hardly rises they would be lost in rounding.
+        const increase = (share * (rise(all) - rise(idle))) / CORES;
         sum += extrapolatedRate(
           startMs,
           atMs,
@@ -235,6 +295,77 @@ describe('the CPU query', () => {
           seen.dead += reading.sampledAtMs < Math.min(atMs, fleet.nowMs) - scrapeMs ? 1 : 0;
         }
         seen.reused += fleet.reused;
+      }),
+      runs(60),
+    );
+    for (const [what, count] of Object.entries(seen)) {
+      expect(count, what).toBeGreaterThan(20);
+    }
+  });
+
+  it('is what all samples give that were scraped, over holes, outages and counters that begin anew', () => {
+    const tick = fc.record({
+      starts: fc.integer({ min: 0, max: 3 }).map((n) => n === 0),
+      stops: fc.option(fc.nat(9), { freq: 4 }),
+      restarts: fc.option(fc.nat(9), { freq: 3 }),
+      idle: fc.double({ min: 0, max: 1, noNaN: true }),
+      offset: fc.double({ min: -1, max: 1, noNaN: true }),
+    });
+    const history = fc.array(tick, { minLength: 40, maxLength: 120, size: 'max' });
+    const settings = fc.record({
+      failedScrapePercent: fc.constantFrom(0, 5, 60),
+      outages: fc.array(
+        fc
+          .tuple(fc.integer({ min: 0, max: 1200 }), fc.integer({ min: 1, max: 600 }))
+          .map(([from, length]) => ({
+            fromMs: T + from * 1000,
+            toMs: T + (from + length) * 1000,
+          })),
+        { maxLength: 2 },
+      ),
+    });
+    const seen = { read: 0, empty: 0, lowCoverage: 0, missed: 0, restarted: 0 };
+    fc.assert(
+      fc.property(settings, history, (failing, ticks) => {
+        const fleet = new Fleet(15_000, 2, failing);
+        const machines: Series[] = [];
+        for (const { starts, stops, restarts, idle, offset } of ticks) {
+          if (stops !== null && fleet.up.length > 0) {
+            fleet.stop(fleet.up[stops % fleet.up.length]);
+          }
+          if (restarts !== null && machines.length > 0) {
+            const machine = machines[restarts % machines.length];
+            // A slot that was given to another machine is not this one’s any more.
+            if (!machines.some((each) => each !== machine && each.slot === machine.slot)) {
+              fleet.restart(machine, 3_000);
+              seen.restarted++;
+            }
+          }
+          if (starts && fleet.up.length < 8) {
+            machines.push(fleet.start(60_000, 3));
+          }
+          fleet.scrape(() => idle);
+          const atMs = fleet.nowMs + Math.round(offset * 15_000);
+          const direct = evaluated(fleet.series, atMs, 15_000);
+          const reading = fleet.prometheus.cpuPercent(atMs);
+          if (direct.missing !== null || reading.missing !== null) {
+            expect(reading).toEqual(direct);
+            seen[direct.missing === 'empty' ? 'empty' : 'lowCoverage']++;
+            continue;
+          }
+          expect(Math.abs(reading.value - direct.value)).toBeLessThan(1e-9);
+          expect(reading.sampledAtMs).toBe(direct.sampledAtMs);
+          expect(reading.coverageRatio).toBe(direct.coverageRatio);
+          const [written] = fleet.prometheus.query(atMs, [CPU_AS_WRITTEN]).custom;
+          expect(written.reading).toMatchObject({
+            value: expect.closeTo(
+              Math.max(0, evaluatedAsWritten(fleet.series, atMs, ALL_USER)),
+              9,
+            ) as number,
+          });
+          seen.read++;
+        }
+        seen.missed += fleet.missed;
       }),
       runs(60),
     );
@@ -405,6 +536,9 @@ describe('the CPU query', () => {
   });
 });
 
+/** Why each of the standard readings is missing, in their order; null: it is there. */
+const missing = (metrics: Metrics) => METRIC_NAMES.map((name) => metrics[name].missing);
+
 describe('a query at an instant', () => {
   const standard = (metrics: Metrics): Reading[] => METRIC_NAMES.map((name) => metrics[name]);
   const asked = (prometheus: Prometheus, atMs: number) =>
@@ -520,5 +654,174 @@ describe('custom readings', () => {
     expect(prometheus.query(T).custom).toEqual([]);
     const empty = NAMES.map((name) => ({ name, reading: { missing: 'empty' } }));
     expect(prometheus.query(T, NAMES).custom).toEqual(empty);
+  });
+});
+
+describe('a scrape that fails', () => {
+  it('takes that target’s instant vectors away at once; what ranges hold stays', () => {
+    const fleet = new Fleet(15_000, 8, { failedScrapePercent: 30 });
+    fleet.start();
+    const seen = new Set<string>();
+    for (let n = 0; n < 200; n++) {
+      fleet.scrapes(1, 0.5);
+      fleet.prometheus.setGauges(61, 3, 250, 99, 8);
+      const { unschedulablePods, apiLatencyP95Ms, requestsPerSecond, memoryPercent, cpuPercent } =
+        fleet.prometheus.query(fleet.nowMs + 1_000);
+      // S1: without kube-state-metrics nothing pending is not known to be nothing.
+      seen.add(`pods ${unschedulablePods.missing ?? String(unschedulablePods.value)}`);
+      seen.add(`shop ${apiLatencyP95Ms.missing ?? String(apiLatencyP95Ms.value)}`);
+      expect(requestsPerSecond.missing).toBe(apiLatencyP95Ms.missing);
+      seen.add(`node ${memoryPercent.missing ?? String(memoryPercent.value)}`);
+      if (n > 20) {
+        expect(cpuPercent.missing).toBeNull();
+      }
+    }
+    expect([...seen].sort()).toEqual([
+      'node 61',
+      'node empty',
+      'pods 3',
+      'pods exporter-down',
+      'shop 250',
+      'shop empty',
+    ]);
+  });
+
+  it('leaves coverage for what it got: of nodes in an instant, of samples in a window', () => {
+    const fleet = new Fleet(15_000, 8, { failedScrapePercent: 50 });
+    for (let n = 0; n < 4; n++) {
+      fleet.start();
+    }
+    let partly = 0;
+    for (let n = 0; n < 60; n++) {
+      fleet.scrapes(1, 0.5);
+      fleet.prometheus.setGauges(61, 3, 250, 99, 8);
+      const { cpuPercent, memoryPercent } = fleet.prometheus.query(fleet.nowMs);
+      const got = fleet.series.filter(({ atMs }) => atMs.at(-1) === fleet.nowMs).length;
+      if (n < 30 || got === 0) {
+        continue;
+      }
+      const samples = fleet.series.flatMap(({ atMs }) =>
+        atMs.filter((at) => at >= fleet.nowMs - CPU_WINDOW_MS),
+      ).length;
+      expect(coverageOf(memoryPercent)).toBe(got / 4);
+      expect(coverageOf(cpuPercent)).toBe(samples / 80);
+      partly += got < 4 ? 1 : 0;
+    }
+    expect(partly).toBeGreaterThan(15);
+  });
+
+  it('fails the same targets under two policies, whatever else is up', () => {
+    const [one, two] = [
+      new Fleet(15_000, 8, { failedScrapePercent: 40 }),
+      new Fleet(15_000, 8, { failedScrapePercent: 40 }),
+    ];
+    one.start();
+    two.start();
+    two.start();
+    for (let n = 0; n < 60; n++) {
+      for (const fleet of [one, two]) {
+        fleet.scrapes(1, 0.5);
+        fleet.prometheus.setGauges(61, 3, 250, 99, 8);
+      }
+      const of = (fleet: Fleet) => {
+        const { unschedulablePods, apiLatencyP95Ms } = fleet.prometheus.query(fleet.nowMs);
+        return [unschedulablePods.missing, apiLatencyP95Ms.missing];
+      };
+      expect(of(two)).toEqual(of(one));
+    }
+    expect(two.series[0].atMs).toEqual(one.series[0].atMs);
+  });
+
+  it('for ever leaves nothing to read, and forgets no node for it', () => {
+    const fleet = new Fleet(15_000, 8, { failedScrapePercent: 100 });
+    const node = fleet.start();
+    fleet.scrapes(100, 0.5);
+    expect(fleet.missed).toBe(100);
+    expect(missing(fleet.prometheus.query(fleet.nowMs))).toEqual([
+      'empty',
+      'empty',
+      'exporter-down',
+      'empty',
+      'empty',
+    ]);
+    expect(fleet.prometheus.hasForgotten(node.slot)).toBe(false);
+  });
+});
+
+describe('while Prometheus is down', () => {
+  const MINUTE_MS = 60_000;
+  /** Down from 10:00 up to `minutes` later; two nodes, idle but for a tenth. */
+  const through = (minutes: number): Fleet => {
+    const outage = { fromMs: T + 10 * MINUTE_MS, toMs: T + (10 + minutes) * MINUTE_MS };
+    const fleet = new Fleet(15_000, 8, { outages: [outage] });
+    fleet.start();
+    fleet.start();
+    // Up to the last scrape before the outage is over.
+    for (let n = 0; fleet.nowMs < outage.toMs - 15_000; n++) {
+      fleet.scrapes(1, 0.9);
+      fleet.prometheus.setGauges(n, n, n, n, n);
+    }
+    return fleet;
+  };
+
+  it('is so from its first instant up to, and without, its last', () => {
+    const { prometheus } = through(3);
+    const at = [600_000 - 1, 600_000, 780_000 - 1, 780_000];
+    expect(at.map((ms) => prometheus.isDown(T + ms))).toEqual([false, true, true, false]);
+  });
+
+  it('nothing is scraped; afterwards a window holds what it got, and says how much that is', () => {
+    const fleet = through(3);
+    fleet.scrapes(1, 0.9);
+    // 13:00: 8 samples from 8:00 to 9:45 and the one just now.
+    const { cpuPercent } = fleet.prometheus.query(fleet.nowMs);
+    expect(valueOf(cpuPercent)).toBeCloseTo(10, 9);
+    expect(coverageOf(cpuPercent)).toBe(9 / 20);
+  });
+
+  it('nobody marks series as stale: an instant query finds them until they are five minutes old', () => {
+    const fleet = through(8);
+    const lastAtMs = T + 10 * MINUTE_MS - 15_000;
+    const at = (ms: number) => fleet.prometheus.query(lastAtMs + ms);
+    expect(at(5 * MINUTE_MS).unschedulablePods).toEqual({
+      value: 39,
+      sampledAtMs: lastAtMs,
+      coverageRatio: 1,
+      missing: null,
+    });
+    const later = at(5 * MINUTE_MS + 1);
+    expect(missing(later)).toEqual(['empty', 'empty', 'exporter-down', 'empty', 'empty']);
+  });
+
+  it('what its targets show meanwhile is never seen', () => {
+    const fleet = through(3);
+    const { memoryPercent } = fleet.prometheus.query(fleet.nowMs + 15_000);
+    expect(memoryPercent).toMatchObject({ value: 39, sampledAtMs: T + 10 * MINUTE_MS - 15_000 });
+  });
+});
+
+describe('counters that begin anew', () => {
+  it('are no negative rate: what they rose by since 0 counts', () => {
+    const fleet = new Fleet();
+    const node = fleet.start();
+    fleet.scrapes(12, 0.5);
+    fleet.restart(node);
+    fleet.scrapes(10, 0.5);
+    // Nothing is known of the spacing in which it happened; the rest is half idle.
+    const reading = fleet.prometheus.cpuPercent(fleet.nowMs);
+    expect(valueOf(reading)).toBeCloseTo(50, 9);
+    expect(coverageOf(reading)).toBe(1);
+  });
+
+  it('of a machine that was down leave a hole, and its series goes on', () => {
+    const fleet = new Fleet();
+    const node = fleet.start();
+    fleet.scrapes(12, 0.5);
+    fleet.stop(node);
+    fleet.scrapes(5, 0.5);
+    fleet.restart(node);
+    fleet.scrapes(5, 0.5);
+    // Of the 21 scrapes in the window, five found nobody.
+    expect(coverageOf(fleet.prometheus.cpuPercent(fleet.nowMs))).toBe((21 - 5) / 20);
   });
 });

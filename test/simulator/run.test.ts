@@ -455,6 +455,7 @@ describe('the bill', () => {
     expect(own).toEqual({
       prices: 'aws-ap-southeast-1',
       costBdt: measures.costBdt,
+      waivedBdt: 0,
       costBreakdownBdt: measures.costBreakdownBdt,
     });
     expect(costBreakdownBdt).toMatchObject({ disks: 0, surplusCredits: 0, cluster: 0 });

@@ -29,7 +29,7 @@ function spent(
     ...lines,
   };
   const costBdt = Object.values(costBreakdownBdt).reduce((a, b) => a + b, 0);
-  const bill = { prices: prices.name, costBdt, costBreakdownBdt };
+  const bill = { prices: prices.name, costBdt, waivedBdt: 0, costBreakdownBdt };
   const nodeHours = { onDemand: onDemandHours, spot: spotHours };
   return { ...real, durationMs: 10 * HOUR_MS, nodeHours, ...bill, bills: [bill] };
 }

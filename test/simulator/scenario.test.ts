@@ -36,6 +36,12 @@ const other = {
   workingSetMib: 800,
 };
 
+const event = {
+  kind: 'shortage',
+  at: '2026-11-27T20:00:00+06:00',
+  until: '2026-11-27T21:00:00+06:00',
+};
+
 describe('parseScenario', () => {
   it('fills in the defaults', () => {
     expect(defaultScenarioSettings()).toEqual({
@@ -59,6 +65,7 @@ describe('parseScenario', () => {
         trafficFactor: 1,
         cpuMsPerRequest: 12,
         timeoutSeconds: 10,
+        clients: { retryPercent: 40, retriesMax: 2, retryWithinSeconds: 30, awayMinutes: 30 },
         web: {
           requestMillicpu: 250,
           requestMib: 400,
@@ -79,9 +86,20 @@ describe('parseScenario', () => {
         medianSeconds: 75,
         p95Seconds: 120,
         neverJoinsPercent: 1.5,
+        batchNeverJoinsPercent: 0,
         imagePullSecondsMin: 5,
         imagePullSecondsMax: 20,
+        warmUpSeconds: 5,
       },
+      market: {
+        reclaimPercentPerMonth: 5,
+        noticePercent: 95,
+        hintPercent: 50,
+        priceSwingPercent: 0,
+        onDemandVcpusMax: null,
+        events: [],
+      },
+      prometheus: { failedScrapePercent: 0, outages: [] },
       calendar: [],
       timeZoneOffsetMinutes: 360,
       prices: 'techflow',
@@ -124,7 +142,7 @@ describe('parseScenario', () => {
     );
     expect(issueOf({ version: 1, startup: { warmth: 1 } })).toBe(
       'startup.warmth | unknown setting "warmth", expected one of medianSeconds, p95Seconds, ' +
-        'neverJoinsPercent, imagePullSecondsMin, imagePullSecondsMax',
+        'neverJoinsPercent, batchNeverJoinsPercent, imagePullSecondsMin, imagePullSecondsMax, warmUpSeconds',
     );
     expect(issueOf({ version: 1, pricse: 'x', timezone: 1 })).toContain(
       'unknown setting "pricse", did you mean "prices"?; unknown setting "timezone"',
@@ -198,6 +216,21 @@ describe('parseScenario', () => {
       { timeZoneOffsetMinutes: 841 },
       'found 841, expected a whole number from -720 to 840',
     ],
+    [
+      'market.onDemandVcpusMax',
+      { market: { onDemandVcpusMax: 0 } },
+      'found 0, expected null (no limit) or a whole number from 1 to 1000000',
+    ],
+    [
+      'market.events.0.kind',
+      { market: { events: [{ ...event, kind: 'flood' }] } },
+      'found "flood", expected one of reclaim, shortage, zone-outage',
+    ],
+    [
+      'market.events.0.market',
+      { market: { events: [{ ...event, market: 'black' }] } },
+      'found "black", expected null (every market) or one of on-demand, spot',
+    ],
     ['name', { name: '' }, 'found "", expected text of 1 to 200 characters'],
   ])('%s out of range: %j', (path, raw, expected) => {
     expect(issueOf({ version: 1, ...raw })).toMatch(`${path} | ${path}: ${expected}`);
@@ -241,6 +274,20 @@ describe('parseScenario', () => {
       ['workload.others.0.zone', { workload: { others: [{ ...other, zone: 'elsewhere' }] } }],
       ['startup.p95Seconds', { startup: { p95Seconds: 74 } }],
       ['startup.imagePullSecondsMax', { startup: { imagePullSecondsMax: 4 } }],
+      ['market.events.0.zone', { market: { events: [{ ...event, zone: 'elsewhere' }] } }],
+      [
+        'market.events.0.market',
+        { market: { events: [{ ...event, kind: 'reclaim', market: 'on-demand' }] } },
+      ],
+      [
+        'market.events.0.market',
+        { market: { events: [{ ...event, kind: 'zone-outage', market: 'spot' }] } },
+      ],
+      ['market.events.0.until', { market: { events: [{ ...event, until: event.at }] } }],
+      [
+        'prometheus.outages.0.to',
+        { prometheus: { outages: [{ from: event.until, to: event.at }] } },
+      ],
       ['calendar.0.endAt', { calendar: [{ ...sale, endAt: '2026-11-27T14:00:00Z' }] }],
       ['cycleSeconds', { cycleSeconds: 100 }],
     ])('%s: %j', (path, raw) => {
@@ -337,6 +384,40 @@ describe('resolveScenario', () => {
     ]);
   });
 
+  it('sorts what happens to pools, and outages of Prometheus, by their starts', () => {
+    const at = (minute: number) => `1970-01-01T00:0${String(minute)}:00Z`;
+    const [late, soon] = [
+      { kind: 'reclaim', zone: 'ap-southeast-1b', market: 'spot', at: at(2), until: at(3) },
+      { kind: 'shortage', at: at(1), until: at(4) },
+    ];
+    const { market, prometheus } = resolveScenario(
+      parsed({
+        market: { events: [late, soon] },
+        prometheus: {
+          outages: [
+            { from: at(2), to: at(3) },
+            { from: at(0), to: at(1) },
+          ],
+        },
+      }),
+      trace,
+    ).scenario;
+    expect(market.events).toEqual([
+      { kind: 'shortage', zone: null, market: null, atMs: 60_000, untilMs: 240_000 },
+      {
+        kind: 'reclaim',
+        zone: 'ap-southeast-1b',
+        market: 'spot',
+        atMs: 120_000,
+        untilMs: 180_000,
+      },
+    ]);
+    expect(prometheus.outages).toEqual([
+      { fromMs: 0, toMs: 60_000 },
+      { fromMs: 120_000, toMs: 180_000 },
+    ]);
+  });
+
   it('warns of what is hardly meant', () => {
     const { warnings } = resolveScenario(
       parsed({
@@ -350,6 +431,8 @@ describe('resolveScenario', () => {
           { name: 'late', startAt: '1970-01-01T00:04:00Z', endAt: '1970-01-01T00:05:00Z' },
           { name: 'long', startAt: '1969-01-01T00:00:00Z', endAt: '1971-01-01T00:00:00Z' },
         ],
+        market: { events: [event] },
+        prometheus: { outages: [{ from: event.at, to: event.until }] },
       }),
       trace,
     );
@@ -358,6 +441,8 @@ describe('resolveScenario', () => {
       'workload.others: a pod of "postgres" requests 1931 m and 1024 MiB, more than any worker has, so it stays pending for the whole run',
       'calendar: the sale "early" ',
       'calendar: the sale "late" ',
+      'market.events: the shortage ',
+      'prometheus.outages: the outage ',
     ]);
     expect(warnings[3]).toContain(
       '(1970-01-01T06:04:00+06:00) is outside the traffic, which runs from 1970-01-01T06:00:00+06:00 to 1970-01-01T06:04:00+06:00',

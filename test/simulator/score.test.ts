@@ -5,10 +5,10 @@ import { run } from '../../simulator/run.ts';
 import {
   bestByWaitingPrice,
   billOf,
+  nodeHoursOf,
   breakEvenBdtPerPodMinute,
   isInSale,
   Meter,
-  nodeHoursOf,
   perMonth,
   waitingCostBdt,
   WAITING_PRICE,
@@ -38,6 +38,8 @@ interface Shown {
   readonly arrived?: number;
   readonly lost?: number;
   readonly late?: number;
+  readonly retried?: number;
+  readonly stayedAway?: number;
   readonly readyNodes?: number;
   readonly billedNodes?: number;
 }
@@ -65,6 +67,8 @@ function measured(
     world.arrivedRequests = shown.arrived ?? 0;
     world.lostRequests = shown.lost ?? 0;
     world.lateRequests = shown.late ?? 0;
+    world.retriedRequests = shown.retried ?? 0;
+    world.stayedAwayRequests = shown.stayedAway ?? 0;
     world.readyNodes = shown.readyNodes ?? 0;
     world.launches = 10;
     world.terminations = 10 - (shown.billedNodes ?? 0);
@@ -236,6 +240,21 @@ describe('requests', () => {
     expect([requestsArrived, requestsLost, requestsLate]).toEqual([301, 2, 8]);
   });
 
+  it('that nobody came to make are lost too, and told apart; retries are no requests of their own', () => {
+    const steps = [
+      { arrived: 100, lost: 1, stayedAway: 20.3, retried: 30.4 },
+      { arrived: 100, stayedAway: 5, retried: 2 },
+    ];
+    const { requestsArrived, requestsLost, requestsStayedAway, requestsRetried } = measured(steps);
+    expect([requestsArrived, requestsLost, requestsStayedAway, requestsRetried]).toEqual([
+      200, 26, 25, 32,
+    ]);
+  });
+
+  it('that nobody came to make make no minute bad: it is the one before that was', () => {
+    expect(measured([{ arrived: 1000, stayedAway: 500 }]).badMinutes).toBe(0);
+  });
+
   it('make a minute bad when more than 1 % of it is lost or late, together and over the minute', () => {
     const badMinutes = (...steps: Shown[]): number => measured(steps).badMinutes;
     expect(badMinutes({ arrived: 1000, lost: 10 })).toBe(0);
@@ -340,6 +359,32 @@ describe('the bill', () => {
     };
     const bdt = (seconds: number): number => Math.round((24_000e6 * seconds) / 2_592_000) / 1e6;
     expect([1, 60_000, 60_001, 3_599_001].map(cost)).toEqual([60, 60, 61, 3600].map(bdt));
+  });
+
+  it('pays for spot what it cost then, and nothing for a first hour that AWS cut short', () => {
+    const bill = (market: object, taken: boolean) => {
+      const scenario = scenarioOf({ market: { reclaimPercentPerMonth: 0, ...market } });
+      const world = new World(scenario, demandOf(1000, 1), 1);
+      const request = { zone: 'ap-southeast-1a', market: 'spot', count: 1, birthEpoch: 1 } as const;
+      const [id] = world.launch({ ...request, clientToken: 't' }, START_AT_MS) as string[];
+      if (taken) {
+        world.reclaim(id, START_AT_MS + HOUR_MS / 2);
+      } else {
+        world.terminate(id, START_AT_MS + HOUR_MS / 2);
+      }
+      const endAtMs = START_AT_MS + 4 * HOUR_MS;
+      const { costBdt, costBreakdownBdt } = billOf(world, BOOK, endAtMs, false);
+      const nodeHours = nodeHoursOf(world, endAtMs);
+      expect(costBreakdownBdt.spotNodes).toBe(costBdt);
+      expect(nodeHours.spot).toBe(0.5);
+      const ratio = world.market.spotCostRatio(0, START_AT_MS, START_AT_MS + HOUR_MS / 2, false);
+      return { costBdt, ratio };
+    };
+    expect(bill({}, false)).toEqual({ costBdt: 5, ratio: 1 });
+    expect(bill({}, true).costBdt).toBe(0);
+    const moved = bill({ priceSwingPercent: 50 }, false);
+    expect(moved.costBdt).toBeCloseTo(5 * moved.ratio, 6);
+    expect(moved.costBdt).not.toBe(5);
   });
 
   it('has nothing for a launch after the end of the run', () => {

@@ -196,6 +196,13 @@ describe('the inbox', () => {
     expect(table.inbox.doomed).toEqual([later]);
   });
 
+  it('has one mark an instance, the last', () => {
+    table.inbox = { doomed: [mark('i-1'), mark('i-2')], kickedAtMs: 7 };
+    const hint = { ...mark('i-1'), cause: 'rebalance', markedAtMs: T + 1 } as const;
+    table.mark(hint);
+    expect(table.inbox).toEqual({ doomed: [mark('i-2'), hint], kickedAtMs: 7 });
+  });
+
   it('loses the kick that was seen, and keeps one that came since', () => {
     table.inbox = { doomed: [], kickedAtMs: T };
     table.clearInbox([], T);

@@ -93,16 +93,17 @@ describe('running pods', () => {
   });
 
   it.each([
-    ['0 s, in the next step', 0, 0, 15, [1]],
-    ['5 to 20 s, in one step or two', 5, 20, 15, [1, 2]],
-    ['30 s, in two steps', 30, 30, 15, [2]],
-    ['31 s, in three', 31, 31, 15, [3]],
-    ['an hour, in 3,600 steps of a second', 3600, 3600, 1, [3600]],
-  ])('start in %s', (_, imagePullSecondsMin, imagePullSecondsMax, worldStepSeconds, steps) => {
+    ['0 s, in the next step', 0, 0, 0, 15, [1]],
+    ['5 to 20 s, in one step or two', 5, 20, 0, 15, [1, 2]],
+    ['30 s, in two steps', 30, 30, 0, 15, [2]],
+    ['31 s, in three', 31, 31, 0, 15, [3]],
+    ['25 s and 6 of warm-up, in three', 25, 25, 6, 15, [3]],
+    ['an hour, and one of warm-up, in 7,200 steps of a second', 3600, 3600, 3600, 1, [7200]],
+  ])('start in %s', (_, minimum, maximum, warmUpSeconds, worldStepSeconds, steps) => {
     const scenario = scenarioOf({
       worldStepSeconds,
       cycleSeconds: 15 * worldStepSeconds,
-      startup: { imagePullSecondsMin, imagePullSecondsMax },
+      startup: { imagePullSecondsMin: minimum, imagePullSecondsMax: maximum, warmUpSeconds },
     });
     const seen = new Set<number>();
     for (let seed = 0; seed < 20; seed++) {
