@@ -1,6 +1,7 @@
-import * as cloudwatch from '@pulumi/aws/cloudwatch/index.js';
-import type * as ec2 from '@pulumi/aws/ec2/index.js';
-import * as sns from '@pulumi/aws/sns/index.js';
+import { MetricAlarm } from '@pulumi/aws/cloudwatch/metricAlarm.js';
+import type { Instance } from '@pulumi/aws/ec2/instance.js';
+import { Topic } from '@pulumi/aws/sns/topic.js';
+import { TopicSubscription } from '@pulumi/aws/sns/topicSubscription.js';
 import type { Input } from '@pulumi/pulumi';
 import type { Config } from './config.ts';
 import { AUTOSCALER_TIMEOUT_S, type Functions } from './functions.ts';
@@ -8,13 +9,13 @@ import { ALARM_METRIC, METRIC_DIMENSION, METRIC_NAMESPACE } from './names.ts';
 import { tagsOf } from './tags.ts';
 
 /** Where alarms go, CloudWatch's and the engine's own. */
-export function alarmTopic(config: Config): sns.Topic {
-  const topic = new sns.Topic('alarms', {
+export function alarmTopic(config: Config): Topic {
+  const topic = new Topic('alarms', {
     name: `${config.namePrefix}-alarms`,
     tags: tagsOf(config, 'alarms'),
   });
   if (config.alarmEmail !== '') {
-    new sns.TopicSubscription('alarms', {
+    new TopicSubscription('alarms', {
       topic: topic.arn,
       protocol: 'email',
       endpoint: config.alarmEmail,
@@ -37,12 +38,7 @@ interface Alarm {
 }
 
 /** What nobody would otherwise notice: an autoscaler that is dead looks like a quiet one. */
-export function alarms(
-  config: Config,
-  topic: sns.Topic,
-  functions: Functions,
-  master: ec2.Instance,
-): void {
+export function alarms(config: Config, topic: Topic, functions: Functions, master: Instance): void {
   const { autoscaler, spot, alert } = functions;
   const ofFunction = { namespace: 'AWS/Lambda', missing: 'notBreaching' } as const;
   const list: readonly Alarm[] = [
@@ -140,7 +136,7 @@ export function alarms(
     },
   ];
   for (const each of list) {
-    new cloudwatch.MetricAlarm(each.name, {
+    new MetricAlarm(each.name, {
       name: `${config.namePrefix}-${each.name}`,
       alarmDescription: each.description,
       namespace: each.namespace,

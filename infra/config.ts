@@ -1,4 +1,12 @@
-import type { Cluster, Mode, SaleWindow } from '../engine/index.ts';
+import {
+  type Cluster,
+  configurePolicy,
+  fleetSettings,
+  type Mode,
+  MODES,
+  POLICIES,
+  type SaleWindow,
+} from '../engine/index.ts';
 
 /**
  * What may be set with `pulumi config set KEY VALUE`: each key once, with its default, what it expects and what it is
@@ -26,8 +34,9 @@ const IMAGE_PARAMETER: Readonly<Record<Architecture, string>> = {
   arm64: '/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64',
 };
 
-/** A function's environment may hold 4 KB in all: this much of it is left to the calendar and the settings. */
-const JSON_BYTES_MAX = 2000;
+/** A function's environment may hold 4 KB in all: this much of it is left to these two. */
+const SETTINGS_BYTES_MAX = 900;
+const CALENDAR_BYTES_MAX = 1500;
 
 function text(pattern: RegExp): (value: string) => string | undefined {
   return (value) => (pattern.test(value) ? value : undefined);
@@ -75,7 +84,7 @@ function settings(value: string): Readonly<Record<string, number>> | undefined {
     map !== null &&
     !Array.isArray(map) &&
     Object.values(map).every((each) => typeof each === 'number') &&
-    value.length <= JSON_BYTES_MAX
+    Buffer.byteLength(value) <= SETTINGS_BYTES_MAX
     ? (map as Record<string, number>)
     : undefined;
 }
@@ -105,7 +114,7 @@ function calendar(value: string): readonly SaleWindow[] | undefined {
   }
   const windows = list.map(saleWindow);
   return windows.every((each) => each !== undefined) &&
-    JSON.stringify(windows).length <= JSON_BYTES_MAX
+    Buffer.byteLength(JSON.stringify(windows)) <= CALENDAR_BYTES_MAX
     ? windows
     : undefined;
 }
@@ -207,35 +216,35 @@ export const FIELDS = {
     default: 'observe',
     expected: 'act, observe or paused',
     help: 'What a cycle may do. It begins by only watching: look at its decisions first.',
-    read: oneOf(['act', 'observe', 'paused']),
+    read: oneOf(MODES),
   }),
   policy: field({
     default: 'node-fleet',
-    expected: 'the name of a policy',
-    help: 'Which policy decides; the function refuses a name it does not know.',
-    read: text(/^[a-z][a-z-]*$/),
+    expected: `one of ${POLICIES.map(({ name }) => name).join(', ')}`,
+    help: 'Which policy decides.',
+    read: oneOf(POLICIES.map(({ name }) => name)),
   }),
   nodeCountMin: field({
-    default: 2,
+    default: fleetSettings.nodeCountMin.default,
     expected: 'a whole number from 0 to 1000',
     help: 'Workers that are never voluntarily gone below.',
     read: wholeNumber(0, 1000),
   }),
   nodeCountMax: field({
-    default: 10,
+    default: fleetSettings.nodeCountMax.default,
     expected: 'a whole number from 1 to 1000',
     help: 'Workers that are never launched past.',
     read: wholeNumber(1, 1000),
   }),
   settings: field<Readonly<Record<string, number>>>({
     default: {},
-    expected: `an object of numbers, ${JSON_BYTES_MAX} bytes at most, without nodeCountMin and nodeCountMax`,
+    expected: `an object of numbers, ${SETTINGS_BYTES_MAX} bytes at most, without nodeCountMin and nodeCountMax`,
     help: 'Other settings of the policy and its guards, as in `simulate --list-policies`.',
     read: settings,
   }),
   calendar: field<readonly SaleWindow[]>({
     default: [],
-    expected: `a list of { name, start, end } with times such as 2026-12-16T20:00:00+06:00, ${JSON_BYTES_MAX} bytes at most`,
+    expected: `a list of { name, start, end } with times such as 2026-12-16T20:00:00+06:00, ${CALENDAR_BYTES_MAX} bytes at most`,
     help: 'Sales to come.',
     read: calendar,
   }),
@@ -350,17 +359,15 @@ export function parseConfig(project: string, raw: Readonly<Record<string, string
       `a type with ${architecture} like the workers’ ${given.workerInstanceType}: one image serves both`,
     );
   }
-  if (given.nodeCountMin > given.nodeCountMax) {
-    complain(
-      `${project}:nodeCountMin`,
-      String(given.nodeCountMin),
-      `at most nodeCountMax, ${given.nodeCountMax}`,
-    );
-  }
   for (const name of ['nodeCountMin', 'nodeCountMax']) {
     if (name in given.settings) {
       complain(`${project}:settings`, name, 'it as a key of its own');
     }
+  }
+  // The engine's own checks, now rather than at the first cycle.
+  const configured = configurePolicy(given.policy, settingsOf(given));
+  if (!configured.ok) {
+    problems.push(...configured.problems.map(({ message }) => `${project}:settings: ${message}`));
   }
   const shaped = ['workerAllocatableMillicpu', 'workerAllocatableMib'].filter(
     (name) => raw[`${project}:${name}`] === undefined,
@@ -407,7 +414,9 @@ export function clusterOf(config: Config, templateVersion: string): Cluster {
 }
 
 /** Settings of guards and policy, as the engine's own checks expect them. */
-export function settingsOf(config: Config): Readonly<Record<string, number>> {
+export function settingsOf(
+  config: Pick<Config, 'nodeCountMin' | 'nodeCountMax' | 'settings'>,
+): Readonly<Record<string, number>> {
   const { nodeCountMin, nodeCountMax, settings: others } = config;
   return { nodeCountMin, nodeCountMax, ...others };
 }

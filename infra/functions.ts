@@ -1,7 +1,10 @@
-import * as cloudwatch from '@pulumi/aws/cloudwatch/index.js';
-import type * as ec2 from '@pulumi/aws/ec2/index.js';
-import * as lambda from '@pulumi/aws/lambda/index.js';
-import type * as sns from '@pulumi/aws/sns/index.js';
+import { LogGroup } from '@pulumi/aws/cloudwatch/logGroup.js';
+import type { Subnet } from '@pulumi/aws/ec2/subnet.js';
+import { Function as LambdaFunction } from '@pulumi/aws/lambda/function.js';
+import { FunctionEventInvokeConfig } from '@pulumi/aws/lambda/functionEventInvokeConfig.js';
+import { FunctionUrl } from '@pulumi/aws/lambda/functionUrl.js';
+import { Permission } from '@pulumi/aws/lambda/permission.js';
+import type { Topic } from '@pulumi/aws/sns/topic.js';
 import { all, asset, type Input, type Output, output } from '@pulumi/pulumi';
 import {
   alertPolicy,
@@ -31,9 +34,9 @@ import type { Workers } from './workers.ts';
  * cycle early. The lock alone makes the cycle safe; concurrency 1 only saves money (S20).
  */
 export interface Functions {
-  readonly autoscaler: lambda.Function;
-  readonly spot: lambda.Function;
-  readonly alert: lambda.Function;
+  readonly autoscaler: LambdaFunction;
+  readonly spot: LambdaFunction;
+  readonly alert: LambdaFunction;
   readonly alertUrl: Output<string>;
 }
 
@@ -72,17 +75,17 @@ export function functions(
   state: State,
   secrets: Secrets,
   workers: Workers,
-  topic: sns.Topic,
+  topic: Topic,
   codeDir: string,
 ): Functions {
   const code = new asset.FileArchive(codeDir);
-  const subnets: readonly ec2.Subnet[] = Object.values(network.workerSubnets);
+  const subnets: readonly Subnet[] = Object.values(network.workerSubnets);
   const arnOf = ({ region, accountId }: Place, name: string): string =>
     `arn:aws:lambda:${region}:${accountId}:function:${name}`;
 
-  const make = (logical: string, plan: Plan): lambda.Function => {
+  const make = (logical: string, plan: Plan): LambdaFunction => {
     const name = plan.name;
-    const log = new cloudwatch.LogGroup(logical, {
+    const log = new LogGroup(logical, {
       name: `/aws/lambda/${name}`,
       retentionInDays: config.logRetentionDays,
       tags: tagsOf(config, logical),
@@ -95,7 +98,7 @@ export function functions(
         plan.policy({ ...here, functionArn: arnOf(here, name), logGroupArn }),
       ),
     );
-    return new lambda.Function(
+    return new LambdaFunction(
       logical,
       {
         name,
@@ -225,11 +228,11 @@ export function functions(
   // A queued start is never repeated, and never stale (S20). A mark may be made twice, within its two minutes (S2).
   const asynchronous = (
     name: string,
-    of: lambda.Function,
+    of: LambdaFunction,
     maximumEventAgeInSeconds: number,
     maximumRetryAttempts: number,
   ): void => {
-    new lambda.FunctionEventInvokeConfig(name, {
+    new FunctionEventInvokeConfig(name, {
       functionName: of.name,
       maximumEventAgeInSeconds,
       maximumRetryAttempts,
@@ -240,17 +243,17 @@ export function functions(
 
   // Alertmanager cannot sign requests for IAM, so the function checks a token itself (docs/decisions/072). Since
   // October 2025 a function URL needs both permissions.
-  const url = new lambda.FunctionUrl('alert', {
+  const url = new FunctionUrl('alert', {
     functionName: alert.name,
     authorizationType: 'NONE',
   });
-  new lambda.Permission('alert-url', {
+  new Permission('alert-url', {
     function: alert.name,
     action: 'lambda:InvokeFunctionUrl',
     principal: '*',
     functionUrlAuthType: 'NONE',
   });
-  new lambda.Permission('alert-invoke', {
+  new Permission('alert-invoke', {
     function: alert.name,
     action: 'lambda:InvokeFunction',
     principal: '*',

@@ -1,5 +1,5 @@
-import * as ec2 from '@pulumi/aws/ec2/index.js';
-import * as ssm from '@pulumi/aws/ssm/index.js';
+import { getAmiOutput } from '@pulumi/aws/ec2/getAmi.js';
+import { getParameterOutput } from '@pulumi/aws/ssm/getParameter.js';
 import type { Output } from '@pulumi/pulumi';
 import type { Config } from './config.ts';
 
@@ -11,8 +11,8 @@ export interface Image {
 
 /** Looks the image up anew at each `pulumi up`: a newer one gives workers a new template version. */
 export function image(config: Config): Image {
-  const id = ssm.getParameterOutput({ name: config.imageParameter }).insecureValue;
-  const found = ec2.getAmiOutput({
+  const id = getParameterOutput({ name: config.imageParameter }).insecureValue;
+  const found = getAmiOutput({
     owners: ['amazon', '099720109477'],
     filters: [{ name: 'image-id', values: [id] }],
   });

@@ -13,17 +13,22 @@ import { state } from './state.ts';
 import { triggers } from './triggers.ts';
 import { workers } from './workers.ts';
 
+/** Ends the program with a sentence. The stack would say nothing, and Pulumi takes seconds to colour it. */
+function refuse(sentence: string): never {
+  const error = new pulumi.RunError(sentence);
+  delete error.stack;
+  throw error;
+}
+
 const parsed = parseConfig(pulumi.getProject(), pulumi.runtime.allConfig());
 if (!parsed.ok) {
-  throw new pulumi.RunError(`the configuration is not right:\n  ${parsed.problems.join('\n  ')}`);
+  refuse(`the configuration is not right:\n  ${parsed.problems.join('\n  ')}`);
 }
 const { config } = parsed;
 
 const codeDir = resolve(import.meta.dirname, config.bundle);
 if (!existsSync(codeDir)) {
-  throw new pulumi.RunError(
-    `node-fleet:bundle: expected the folder of the built functions, got ${config.bundle}`,
-  );
+  refuse(`node-fleet:bundle: expected the folder of the built functions, got ${config.bundle}`);
 }
 
 const place = getCallerIdentityOutput().accountId.apply((accountId) => ({

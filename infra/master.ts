@@ -1,4 +1,4 @@
-import * as ec2 from '@pulumi/aws/ec2/index.js';
+import { Instance } from '@pulumi/aws/ec2/instance.js';
 import { all, type Output } from '@pulumi/pulumi';
 import { masterPolicy, type Place } from './access.ts';
 import { type Config, isBurstable } from './config.ts';
@@ -21,7 +21,7 @@ export function master(
   secrets: Secrets,
   image: Image,
   alertUrl: Output<string>,
-): ec2.Instance {
+): Instance {
   const masterRole = role(config, place, 'master', 'ec2.amazonaws.com');
   const arns = [secrets.joinToken.arn, secrets.kubernetesAccess.arn, secrets.alertToken.arn];
   const { policy } = grant(
@@ -30,7 +30,7 @@ export function master(
     place.apply((here) => all(arns).apply((each) => masterPolicy(here, each))),
   );
   const profile = instanceProfile(config, 'master', masterRole);
-  return new ec2.Instance(
+  return new Instance(
     'master',
     {
       ami: image.id,

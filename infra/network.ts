@@ -1,5 +1,15 @@
-import * as ec2 from '@pulumi/aws/ec2/index.js';
-import * as vpc from '@pulumi/aws/vpc/index.js';
+import { Eip } from '@pulumi/aws/ec2/eip.js';
+import { InternetGateway } from '@pulumi/aws/ec2/internetGateway.js';
+import { NatGateway } from '@pulumi/aws/ec2/natGateway.js';
+import { Route } from '@pulumi/aws/ec2/route.js';
+import { RouteTable } from '@pulumi/aws/ec2/routeTable.js';
+import { RouteTableAssociation } from '@pulumi/aws/ec2/routeTableAssociation.js';
+import { SecurityGroup } from '@pulumi/aws/ec2/securityGroup.js';
+import { Subnet } from '@pulumi/aws/ec2/subnet.js';
+import { Vpc } from '@pulumi/aws/ec2/vpc.js';
+import { VpcEndpoint } from '@pulumi/aws/ec2/vpcEndpoint.js';
+import { SecurityGroupEgressRule } from '@pulumi/aws/vpc/securityGroupEgressRule.js';
+import { SecurityGroupIngressRule } from '@pulumi/aws/vpc/securityGroupIngressRule.js';
 import type { Output } from '@pulumi/pulumi';
 import type { Config } from './config.ts';
 import {
@@ -20,12 +30,12 @@ export interface Network {
   readonly vpcId: Output<string>;
   readonly masterSubnetId: Output<string>;
   /** By zone. */
-  readonly workerSubnets: Readonly<Record<string, ec2.Subnet>>;
-  readonly masterGroup: ec2.SecurityGroup;
-  readonly workerGroup: ec2.SecurityGroup;
-  readonly functionGroup: ec2.SecurityGroup;
+  readonly workerSubnets: Readonly<Record<string, Subnet>>;
+  readonly masterGroup: SecurityGroup;
+  readonly workerGroup: SecurityGroup;
+  readonly functionGroup: SecurityGroup;
   /** What must exist before an instance can reach the internet. */
-  readonly egress: readonly ec2.Route[];
+  readonly egress: readonly Route[];
 }
 
 /** Blocks of the VPC's /16. Workers get 4,091 usable addresses a zone. */
@@ -100,24 +110,24 @@ export const OPENINGS: readonly Opening[] = [
 
 export function network(config: Config): Network {
   const blocks = blocksOf(config);
-  const cloud = new ec2.Vpc('vpc', {
+  const cloud = new Vpc('vpc', {
     cidrBlock: config.vpcCidr,
     enableDnsHostnames: true,
     enableDnsSupport: true,
     tags: tagsOf(config, 'vpc'),
   });
-  const subnet = (name: string, cidrBlock: string, zone: string): ec2.Subnet =>
-    new ec2.Subnet(name, {
+  const subnet = (name: string, cidrBlock: string, zone: string): Subnet =>
+    new Subnet(name, {
       vpcId: cloud.id,
       cidrBlock,
       availabilityZone: zone,
       mapPublicIpOnLaunch: false,
       tags: tagsOf(config, name),
     });
-  const routes = (name: string): ec2.RouteTable =>
-    new ec2.RouteTable(name, { vpcId: cloud.id, tags: tagsOf(config, name) });
-  const attach = (name: string, to: ec2.Subnet, table: ec2.RouteTable): void => {
-    new ec2.RouteTableAssociation(name, { subnetId: to.id, routeTableId: table.id });
+  const routes = (name: string): RouteTable =>
+    new RouteTable(name, { vpcId: cloud.id, tags: tagsOf(config, name) });
+  const attach = (name: string, to: Subnet, table: RouteTable): void => {
+    new RouteTableAssociation(name, { subnetId: to.id, routeTableId: table.id });
   };
 
   const natSubnet = subnet('nat', blocks.nat, config.zones[0]!);
@@ -129,26 +139,26 @@ export function network(config: Config): Network {
     ]),
   );
 
-  const gateway = new ec2.InternetGateway('internet', {
+  const gateway = new InternetGateway('internet', {
     vpcId: cloud.id,
     tags: tagsOf(config, 'internet'),
   });
   const outside = routes('public');
-  const toInternet = new ec2.Route('public-to-internet', {
+  const toInternet = new Route('public-to-internet', {
     routeTableId: outside.id,
     destinationCidrBlock: '0.0.0.0/0',
     gatewayId: gateway.id,
   });
   attach('nat', natSubnet, outside);
 
-  const address = new ec2.Eip('nat', { domain: 'vpc', tags: tagsOf(config, 'nat') });
-  const nat = new ec2.NatGateway(
+  const address = new Eip('nat', { domain: 'vpc', tags: tagsOf(config, 'nat') });
+  const nat = new NatGateway(
     'nat',
     { allocationId: address.id, subnetId: natSubnet.id, tags: tagsOf(config, 'nat') },
     { dependsOn: [toInternet] },
   );
   const inside = routes('private');
-  const toNat = new ec2.Route('private-to-nat', {
+  const toNat = new Route('private-to-nat', {
     routeTableId: inside.id,
     destinationCidrBlock: '0.0.0.0/0',
     natGatewayId: nat.id,
@@ -160,7 +170,7 @@ export function network(config: Config): Network {
 
   // Gateway endpoints cost nothing, and keep the lock and image layers off the NAT gateway's meter.
   for (const service of ['dynamodb', 's3']) {
-    new ec2.VpcEndpoint(service, {
+    new VpcEndpoint(service, {
       vpcId: cloud.id,
       serviceName: `com.amazonaws.${config.region}.${service}`,
       vpcEndpointType: 'Gateway',
@@ -169,8 +179,8 @@ export function network(config: Config): Network {
     });
   }
 
-  const group = (name: string, description: string): ec2.SecurityGroup =>
-    new ec2.SecurityGroup(name, {
+  const group = (name: string, description: string): SecurityGroup =>
+    new SecurityGroup(name, {
       vpcId: cloud.id,
       name: `${config.namePrefix}-${name}`,
       description,
@@ -182,7 +192,7 @@ export function network(config: Config): Network {
     functions: group('functions', 'Functions that look at the cluster'),
   };
   for (const { name, protocol, port, from, to } of OPENINGS) {
-    new vpc.SecurityGroupIngressRule(name, {
+    new SecurityGroupIngressRule(name, {
       securityGroupId: groups[to].id,
       referencedSecurityGroupId: groups[from].id,
       ipProtocol: protocol,
@@ -193,14 +203,14 @@ export function network(config: Config): Network {
   }
   // Nodes pull images and serve a shop that talks to whom it likes; the functions talk to AWS and to the master only.
   for (const name of ['master', 'workers'] as const) {
-    new vpc.SecurityGroupEgressRule(`${name}-out`, {
+    new SecurityGroupEgressRule(`${name}-out`, {
       securityGroupId: groups[name].id,
       cidrIpv4: '0.0.0.0/0',
       ipProtocol: '-1',
       tags: tagsOf(config, `${name}-out`),
     });
   }
-  new vpc.SecurityGroupEgressRule('functions-to-aws', {
+  new SecurityGroupEgressRule('functions-to-aws', {
     securityGroupId: groups.functions.id,
     cidrIpv4: '0.0.0.0/0',
     ipProtocol: 'tcp',
@@ -212,7 +222,7 @@ export function network(config: Config): Network {
     ['api', KUBERNETES_PORT],
     ['prometheus', PROMETHEUS_PORT],
   ] as const) {
-    new vpc.SecurityGroupEgressRule(`functions-out-to-${name}`, {
+    new SecurityGroupEgressRule(`functions-out-to-${name}`, {
       securityGroupId: groups.functions.id,
       referencedSecurityGroupId: groups.master.id,
       ipProtocol: 'tcp',

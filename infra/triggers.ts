@@ -1,6 +1,7 @@
-import * as cloudwatch from '@pulumi/aws/cloudwatch/index.js';
-import * as lambda from '@pulumi/aws/lambda/index.js';
-import * as scheduler from '@pulumi/aws/scheduler/index.js';
+import { EventRule } from '@pulumi/aws/cloudwatch/eventRule.js';
+import { EventTarget } from '@pulumi/aws/cloudwatch/eventTarget.js';
+import { Permission } from '@pulumi/aws/lambda/permission.js';
+import { Schedule } from '@pulumi/aws/scheduler/schedule.js';
 import type { Output } from '@pulumi/pulumi';
 import { type Place, schedulerPolicy } from './access.ts';
 import type { Config } from './config.ts';
@@ -13,7 +14,7 @@ export function triggers(config: Config, place: Output<Place>, functions: Functi
   const { autoscaler, spot } = functions;
   const as = role(config, place, 'scheduler', 'scheduler.amazonaws.com');
   const { policy } = grant('scheduler', as, autoscaler.arn.apply(schedulerPolicy));
-  new scheduler.Schedule(
+  new Schedule(
     'cycle',
     {
       name: `${config.namePrefix}-cycle`,
@@ -32,7 +33,7 @@ export function triggers(config: Config, place: Output<Place>, functions: Functi
   );
 
   // Events name an instance and carry no tags: the function looks whether it is one of ours.
-  const rule = new cloudwatch.EventRule('spot', {
+  const rule = new EventRule('spot', {
     name: `${config.namePrefix}-spot`,
     description: 'Spot instances that AWS takes back, or soon may',
     eventPattern: JSON.stringify({
@@ -44,13 +45,13 @@ export function triggers(config: Config, place: Output<Place>, functions: Functi
     }),
     tags: tagsOf(config, 'spot'),
   });
-  const permission = new lambda.Permission('spot-events', {
+  const permission = new Permission('spot-events', {
     function: spot.name,
     action: 'lambda:InvokeFunction',
     principal: 'events.amazonaws.com',
     sourceArn: rule.arn,
   });
-  new cloudwatch.EventTarget(
+  new EventTarget(
     'spot',
     {
       rule: rule.name,

@@ -1,5 +1,5 @@
-import * as ec2 from '@pulumi/aws/ec2/index.js';
-import type * as iam from '@pulumi/aws/iam/index.js';
+import { LaunchTemplate, type LaunchTemplateArgs } from '@pulumi/aws/ec2/launchTemplate.js';
+import type { Role } from '@pulumi/aws/iam/role.js';
 import { interpolate, type Output } from '@pulumi/pulumi';
 import { type Place, workerPolicy } from './access.ts';
 import { type Config, isBurstable } from './config.ts';
@@ -16,9 +16,9 @@ import { workerUserData } from './user-data.ts';
  * it byte for byte; so old versions stay, and a template names no subnet, which the request brings (S5).
  */
 export interface Workers {
-  readonly role: iam.Role;
-  readonly onDemand: ec2.LaunchTemplate;
-  readonly spot: ec2.LaunchTemplate;
+  readonly role: Role;
+  readonly onDemand: LaunchTemplate;
+  readonly spot: LaunchTemplate;
   /** Both versions as one word, `ON-DEMAND/SPOT`: what the engine pins as `templateVersion`. */
   readonly templateVersion: Output<string>;
 }
@@ -41,10 +41,10 @@ export function workers(
 
   const template = (
     name: string,
-    market: Pick<ec2.LaunchTemplateArgs, 'instanceMarketOptions'>,
+    market: Pick<LaunchTemplateArgs, 'instanceMarketOptions'>,
     tagged: readonly string[],
-  ): ec2.LaunchTemplate =>
-    new ec2.LaunchTemplate(name, {
+  ): LaunchTemplate =>
+    new LaunchTemplate(name, {
       ...market,
       name: `${config.namePrefix}-${name}`,
       updateDefaultVersion: true,

@@ -26,7 +26,7 @@ export interface Registered {
 
 export interface Ran {
   readonly exitCode: number | null;
-  /** What the program said through Pulumi's engine, and what it printed. */
+  /** Errors that the program reported to Pulumi's engine, and whatever it printed. */
   readonly said: string;
   readonly registered: readonly Registered[];
 }
@@ -70,7 +70,7 @@ export async function runAsPulumi(config: Readonly<Record<string, string>>): Pro
       registered.push({
         type,
         name,
-        protect: request.getProtect(),
+        protect: request.getProtect() === true,
         ignoreChanges: request.getIgnorechangesList(),
         deleteBeforeReplace: request.getDeletebeforereplace() === true,
         dependencies: request.getDependenciesList().map((urn) => urn.split('::').at(-1)!),
@@ -87,7 +87,7 @@ export async function runAsPulumi(config: Readonly<Record<string, string>>): Pro
   let root = '';
   server.addService(engineService.EngineService, {
     log: (({ request }, answer) => {
-      if (request.getSeverity() > enginePb.LogSeverity.INFO) {
+      if (request.getSeverity() > enginePb.LogSeverity.WARNING) {
         heard.push(request.getMessage());
       }
       answer(null, new emptyPb.Empty());
