@@ -36,27 +36,21 @@ export function quoted(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-function header(
-  config: Config,
-  { root, retrySeconds, patienceSeconds }: Surroundings,
-  facts: Readonly<Record<string, string>>,
-): string {
-  const all = {
-    ROOT: root,
-    RETRY_SECONDS: String(retrySeconds),
-    PATIENCE_SECONDS: String(patienceSeconds),
-    REGION: config.region,
-    JOIN_SECRET: secretName(config, 'joinToken'),
-    ...facts,
-  };
-  const lines = Object.entries(all).map(([name, value]) => `${name}=${quoted(value)}`);
+function header(facts: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(facts).map(([name, value]) => `${name}=${quoted(value)}`);
   return ['#!/bin/bash', ...lines, ''].join('\n');
 }
 
-/** Which binary, and what its checksum must be. */
-function k3sFacts({ k3sVersion, k3sSha256, architecture }: Config): Record<string, string> {
+/** What a boot needs to know: which binary, what its checksum must be, and how patient to be. */
+function bootFacts(
+  { k3sVersion, k3sSha256, architecture }: Config,
+  { root, retrySeconds, patienceSeconds }: Surroundings,
+): Readonly<Record<string, string>> {
   const file = architecture === 'arm64' ? 'k3s-arm64' : 'k3s';
   return {
+    ROOT: root,
+    RETRY_SECONDS: String(retrySeconds),
+    PATIENCE_SECONDS: String(patienceSeconds),
     K3S_URL: `https://github.com/k3s-io/k3s/releases/download/${encodeURIComponent(k3sVersion)}/${file}`,
     K3S_SHA256: k3sSha256,
   };
@@ -82,15 +76,15 @@ export function workerUserData(
   surroundings: Surroundings = ON_AN_INSTANCE,
 ): string {
   const facts = {
-    ...k3sFacts(config),
+    ...bootFacts(config, surroundings),
+    REGION: config.region,
     CLUSTER_ID: config.clusterId,
     CLUSTER_TAG,
     ROLE_TAG,
     MASTER_ROLE,
+    JOIN_SECRET: secretName(config, 'joinToken'),
   };
-  return (
-    header(config, surroundings, facts) + script('prelude') + script('common') + script('worker')
-  );
+  return header(facts) + script('prelude') + script('common') + script('worker');
 }
 
 /** What the master runs once. `alertUrl` is where its Alertmanager reports pods that find no room. */
@@ -100,7 +94,10 @@ export function masterUserData(
   surroundings: Surroundings = ON_AN_INSTANCE,
 ): string {
   const publish =
-    header(config, surroundings, {
+    header({
+      ROOT: surroundings.root,
+      REGION: config.region,
+      JOIN_SECRET: secretName(config, 'joinToken'),
       ACCESS_SECRET: secretName(config, 'kubernetesAccess'),
       ALERT_SECRET: secretName(config, 'alertToken'),
     }) +
@@ -108,7 +105,7 @@ export function masterUserData(
     script('publish');
   const manifests = '/var/lib/rancher/k3s/server/manifests/node-fleet';
   return (
-    header(config, surroundings, k3sFacts(config)) +
+    header(bootFacts(config, surroundings)) +
     script('prelude') +
     script('common') +
     heredoc('/usr/local/sbin/node-fleet-publish', '0700', publish) +

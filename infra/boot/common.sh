@@ -26,8 +26,6 @@ read_metadata() {
   retry open_metadata || fail 'the instance metadata service does not answer'
   instance_id=$(metadata instance-id)
   zone=$(metadata placement/availability-zone)
-  market=$(metadata instance-life-cycle)
-  private_ip=$(metadata local-ipv4)
   [[ $instance_id == i-* ]] || fail "expected an instance id, got '$instance_id'"
 }
 

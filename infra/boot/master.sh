@@ -1,6 +1,7 @@
 # Makes this instance the cluster's only server. What ought to run on it, and nowhere else, is in the manifests.
 
 read_metadata
+private_ip=$(metadata local-ipv4)
 install_k3s
 
 # Agents get a token of their own: the server's opens everything, and never leaves this disk.

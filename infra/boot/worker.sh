@@ -17,6 +17,7 @@ fetch_token() {
 }
 
 read_metadata
+market=$(metadata instance-life-cycle)
 install_k3s
 retry find_master || fail "expected one running master of $CLUSTER_ID, got '$master_ip'"
 retry fetch_token || fail "the secret $JOIN_SECRET holds no token that names the CA"
