@@ -191,7 +191,7 @@ export const FIELDS = {
   imageParameter: field({
     default: '',
     expected: 'the path of a public SSM parameter, /aws/service/…',
-    help: 'Which image. Empty: the latest Amazon Linux 2023 of the right architecture.',
+    help: 'Which image. Empty: Amazon Linux 2023, the latest at each `pulumi up`.',
     read: text(/^(|\/aws\/service\/[\w./-]+)$/),
   }),
   k3sVersion: field({

@@ -42,7 +42,8 @@ install_k3s() {
   mv "$place.part" "$place"
 }
 
-# start_k3s UNIT server|agent: as a service, from /etc/rancher/k3s/config.yaml.
+# start_k3s UNIT server|agent TYPE: as a service, from /etc/rancher/k3s/config.yaml. A server tells systemd when it is
+# ready.
 start_k3s() {
   cat >"$ROOT/etc/systemd/system/$1.service" <<UNIT
 [Unit]
@@ -51,7 +52,7 @@ Wants=network-online.target
 After=network-online.target
 
 [Service]
-Type=notify
+Type=$3
 ExecStartPre=-/sbin/modprobe br_netfilter
 ExecStartPre=-/sbin/modprobe overlay
 ExecStart=/usr/local/bin/k3s $2

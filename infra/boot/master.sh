@@ -26,7 +26,7 @@ secrets-encryption: true
 disable:
   - local-storage
 CONFIG
-start_k3s k3s server
+start_k3s k3s server notify
 
 kubectl() { "$ROOT/usr/local/bin/k3s" kubectl "$@"; }
 retry kubectl get --raw /readyz || fail 'the Kubernetes API does not become ready'

@@ -32,4 +32,4 @@ node-label:
 kubelet-arg:
   - provider-id=aws:///$zone/$instance_id
 CONFIG
-start_k3s k3s-agent agent
+start_k3s k3s-agent agent exec
