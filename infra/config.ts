@@ -135,7 +135,7 @@ export const FIELDS = {
   namePrefix: field({
     default: 'node-fleet',
     expected: '3 to 24 of a-z, 0-9 and -',
-    help: 'Begins the name of everything. A second cluster in one account and region needs another.',
+    help: 'Begins the name of everything. A second cluster in one account needs another.',
     read: text(/^[a-z][a-z0-9-]{1,22}[a-z0-9]$/),
   }),
   zones: field<readonly string[]>({
