@@ -1,4 +1,3 @@
-import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -6,7 +5,7 @@ import { type Registered, runAsPulumi } from './run-as-pulumi.ts';
 
 const config = {
   'aws:region': 'ap-southeast-1',
-  'node-fleet:bundle': mkdtempSync(join(tmpdir(), 'node-fleet-bundle-')),
+  'node-fleet:bundle': tmpdir(),
 };
 
 describe('as the CLI runs it', () => {
@@ -51,7 +50,7 @@ describe('as the CLI runs it', () => {
   });
 
   it('functions that were not built are asked for', async () => {
-    const bundle = join(config['node-fleet:bundle'], 'missing');
+    const bundle = join(tmpdir(), 'node-fleet-bundle-that-is-not-there');
     const { exitCode, said, registered } = await runAsPulumi({
       ...config,
       'node-fleet:bundle': bundle,
