@@ -49,7 +49,7 @@ function oneOf<const T extends string>(values: readonly T[]): (value: string) =>
 function wholeNumber(min: number, max: number): (value: string) => number | undefined {
   return (value) => {
     const number = Number(value);
-    return /^\d+$/.test(value) && number >= min && number <= max ? number : undefined;
+    return /^-?\d+$/.test(value) && number >= min && number <= max ? number : undefined;
   };
 }
 
@@ -248,6 +248,12 @@ export const FIELDS = {
     help: 'Sales to come.',
     read: calendar,
   }),
+  timeZoneOffsetMinutes: field({
+    default: 360,
+    expected: 'a whole number from -720 to 840',
+    help: 'Where the shop’s people read clocks: minutes ahead of UTC, for policies with opening hours.',
+    read: wholeNumber(-720, 840),
+  }),
   onDemandBdtPerHour: field({
     default: 33.33,
     expected: 'a price above 0',
@@ -410,6 +416,8 @@ export function clusterOf(config: Config, templateVersion: string): Cluster {
     onDemandBdtPerHour: config.onDemandBdtPerHour,
     spotBdtPerHour: config.spotBdtPerHour,
     calendar: config.calendar,
+    timeZoneOffsetMinutes: config.timeZoneOffsetMinutes,
+    operatorDelaysMs: [],
   };
 }
 

@@ -100,6 +100,8 @@ describe('the configuration', () => {
       'calendar',
       '[{"name":"a","start":"2026-12-16T20:00:00Z","end":"2026-12-16T21:00:00Z","boost":2}]',
     ],
+    ['timeZoneOffsetMinutes', '841'],
+    ['timeZoneOffsetMinutes', '6.5'],
     ['onDemandBdtPerHour', '0'],
     ['alarmEmail', 'nobody'],
     ['logRetentionDays', '2'],
@@ -214,6 +216,11 @@ describe('the configuration', () => {
 });
 
 describe('what the engine is told', () => {
+  it('has the shop’s clock, west of Greenwich too', () => {
+    const west = config({ timeZoneOffsetMinutes: '-180' });
+    expect(clusterOf(west, '1/1').timeZoneOffsetMinutes).toBe(-180);
+  });
+
   it('is its own Cluster', () => {
     expect(clusterOf(config(), '3/4')).toEqual({
       id: 'node-fleet-prod',
@@ -223,6 +230,8 @@ describe('what the engine is told', () => {
       onDemandBdtPerHour: 33.33,
       spotBdtPerHour: 10,
       calendar: [],
+      timeZoneOffsetMinutes: 360,
+      operatorDelaysMs: [],
     });
   });
 
