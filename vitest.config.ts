@@ -7,7 +7,8 @@ const root = fileURLToPath(new URL('.', import.meta.url));
 export default defineConfig({
   define: { NODE_FLEET_ENGINE_DIGEST: JSON.stringify(engineDigest(root)) },
   test: {
-    include: ['test/**/*.test.ts'],
+    include: ['test/**/*.test.ts', 'infra/test/**/*.test.ts'],
+    globalSetup: ['infra/install.mjs'],
     setupFiles: ['test/setup.ts'],
     pool: 'threads',
     testTimeout: 60_000,

@@ -44,6 +44,11 @@ describe('imports point inwards', () => {
     ['adapters/aws/a.ts', '../cli/main.ts'],
     ['adapters/cli/a.ts', '../aws/handler.ts'],
     ['adapters/cli/a.ts', 'not-declared'],
+    ['infra/a.ts', '../simulator/index.ts'],
+    ['infra/a.ts', '../adapters/aws/handler.ts'],
+    ['infra/a.ts', 'zod'],
+    ['engine/a.ts', '../infra/config.ts'],
+    ['adapters/aws/a.ts', '../../infra/names.ts'],
   ])('%s may not import %s, not even as a type', (path, specifier) => {
     for (const text of [
       `import { a } from '${specifier}';`,
@@ -65,6 +70,9 @@ describe('imports point inwards', () => {
     ['adapters/aws/a.ts', '../prometheus/query.ts'],
     ['adapters/cli/a.ts', '../tui/app.ts'],
     ['adapters/cli/a.ts', 'csv-parse/sync'],
+    ['infra/a.ts', '../engine/index.ts'],
+    ['infra/a.ts', '@pulumi/aws/ec2/vpc.js'],
+    ['infra/test/a.test.ts', 'vitest'],
   ])('%s may import %s', (path, specifier) => {
     expect(forbiddenImports(path, `import { a } from '${specifier}';`, declared)).toEqual([]);
   });
@@ -135,7 +143,13 @@ describe('no source file is dead', () => {
   const cli = 'adapters/cli/main.ts';
   /** Whatever is started by path rather than imported: worker threads, Lambda handlers. */
   const startedByPath: readonly string[] = [];
-  const entries = [cli, 'engine/index.ts', 'simulator/index.ts', ...startedByPath].filter(isFile);
+  const entries = [
+    cli,
+    'engine/index.ts',
+    'simulator/index.ts',
+    'infra/index.ts',
+    ...startedByPath,
+  ].filter(isFile);
 
   it('each is reached from an entry', () => {
     expect(startedByPath.filter((path) => !isFile(path))).toEqual([]);
@@ -149,7 +163,8 @@ describe('no source file is dead', () => {
       }
     }
     const dead = sources.filter(
-      (path) => /^(engine|simulator|adapters|reports)\//.test(path) && !reached.has(path),
+      (path) =>
+        /^(engine|simulator|adapters|reports|infra(?!\/test))\//.test(path) && !reached.has(path),
     );
     // Until the command line exists there is nothing to reach the rest from.
     expect(isFile(cli) ? dead : []).toEqual([]);
@@ -173,7 +188,7 @@ describe('no file holds what does not belong in a repository', () => {
   ];
 
   function offences(path: string, text: string): string[] {
-    return [...anywhere, ...(path.startsWith('test/') ? inTests : [])].flatMap(
+    return [...anywhere, ...(/^(infra\/)?test\//.test(path) ? inTests : [])].flatMap(
       ([what, pattern]) => {
         const found = pattern.exec(text);
         return found === null ? [] : [`${path} holds ${what}: ${found[0].trim()}`];
@@ -199,9 +214,13 @@ describe('no file holds what does not belong in a repository', () => {
     expect(offences('test/x.test.ts', text)).toHaveLength(1);
   });
 
-  it('the lock file names no download address', () => {
-    expect(textOf('package-lock.json')).not.toMatch(/"resolved": "http/);
-    expect(textOf('.npmrc')).toContain('omit-lockfile-registry-resolved=true');
+  it.each([
+    ['the root’s', ''],
+    ['infra’s', 'infra/'],
+  ])('%s lock file names no download address', (_, folder) => {
+    expect(textOf(`${folder}package-lock.json`)).toContain('"lockfileVersion"');
+    expect(textOf(`${folder}package-lock.json`)).not.toMatch(/"resolved": "http/);
+    expect(textOf(`${folder}.npmrc`)).toContain('omit-lockfile-registry-resolved=true');
   });
 });
 

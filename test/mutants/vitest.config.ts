@@ -6,5 +6,5 @@ const { test, ...rest } = project;
 
 export default mergeConfig(
   rest,
-  defineConfig({ test: { ...test, include: ['test/engine/**/*.test.ts'] } }),
+  defineConfig({ test: { ...test, include: ['test/engine/**/*.test.ts'], globalSetup: [] } }),
 );

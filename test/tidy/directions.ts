@@ -10,6 +10,7 @@ interface Direction {
   readonly node: boolean;
 }
 
+const pulumi = ['@pulumi/aws', '@pulumi/pulumi'];
 const shell = ['engine/', 'simulator/', 'reports/', 'adapters/import/', 'scenarios/'];
 
 export const directions: readonly Direction[] = [
@@ -40,6 +41,14 @@ export const directions: readonly Direction[] = [
     node: true,
   },
   { from: 'adapters/tui/', to: ['adapters/tui/', ...shell], packages: 'declared', node: true },
+  // A package of its own, with the engine's checks of what it is configured with. Its tests are the root's.
+  {
+    from: 'infra/test/',
+    to: ['infra/', 'engine/'],
+    packages: [...pulumi, '@grpc/grpc-js', 'google-protobuf', 'vitest', 'yaml'],
+    node: true,
+  },
+  { from: 'infra/', to: ['infra/', 'engine/'], packages: pulumi, node: true },
   // aws, and every adapter still to come: what runs in production does not carry the simulator.
   {
     from: 'adapters/',
