@@ -4,6 +4,7 @@
  * holds the two together.
  */
 import { z } from 'zod';
+import { adviceOn, shown } from './complaint.ts';
 import {
   formatInstant,
   lacksZone,
@@ -445,41 +446,7 @@ function checkedInstantMs(text: string): number {
 
 function unknownKey(written: string, known: readonly string[]): string {
   const key = written.slice(0, 60);
-  const nearest = nearestName(key, known);
-  const advice =
-    nearest === null ? `expected one of ${known.join(', ')}` : `did you mean "${nearest}"?`;
-  return `unknown setting "${key}", ${advice}`;
-}
-
-/**
- * The known name with the fewest edits from `name`, or null if all need more than a third of its
- * length and more than two.
- */
-function nearestName(name: string, known: readonly string[]): string | null {
-  let nearest: string | null = null;
-  let fewest = Math.max(2, Math.floor(name.length / 3)) + 1;
-  for (const candidate of known) {
-    const edits = editDistance(name.toLowerCase(), candidate.toLowerCase());
-    if (edits < fewest) {
-      nearest = candidate;
-      fewest = edits;
-    }
-  }
-  return nearest;
-}
-
-/** Levenshtein's distance. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, row[j] + 1, next[j - 1] + 1));
-    }
-    row = next;
-  }
-  return row[b.length];
+  return `unknown setting "${key}", ${adviceOn(key, known)}`;
 }
 
 /** What the scenario has at this path is not what was expected. */
@@ -497,19 +464,4 @@ function valueAt(raw: unknown, path: readonly (string | number)[]): unknown {
     value = (value as Record<string | number, unknown>)[key];
   }
   return value;
-}
-
-/** A value as an error message shows it. */
-function shown(value: unknown): string {
-  if (value === undefined || value === null) {
-    return 'nothing';
-  }
-  if (Array.isArray(value)) {
-    return 'a list';
-  }
-  if (typeof value === 'object') {
-    return 'a mapping';
-  }
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import {
   comparePolicies,
-  formatInstant,
   PRICE_BOOKS,
   priceBook,
   WAITING_PRICE,
   type WaitingPrice,
 } from '../../simulator/index.ts';
+import { adviceOn } from '../../simulator/complaint.ts';
 import { InputError, quoted } from '../import/input-error.ts';
 import { loadScenario, type ScenarioOverrides } from '../import/load-scenario.ts';
 import { collect, newCommand } from './command.ts';
@@ -62,12 +62,8 @@ export function simulateCommand(): Command {
       'scale the trace so that its peak needs this many nodes',
       nodesOption,
     )
-    .option(
-      '--from <instant>',
-      'begin there: ISO-8601 with its zone, or Unix seconds',
-      instantOption('--from'),
-    )
-    .option('--to <instant>', 'end there', instantOption('--to'))
+    .option('--from <instant>', 'begin there: ISO-8601 with its zone, or Unix seconds')
+    .option('--to <instant>', 'end there')
     .option('--price-book <name>', "bill by this price book, not the scenario's", priceBookOption)
     .option(
       '--waiting-price <bdt>',
@@ -194,8 +190,7 @@ export function nodesOption(text: string): number {
 function priceBookOption(name: string): string {
   if (priceBook(name) === undefined) {
     const known = PRICE_BOOKS.map((book) => book.name);
-    const expected = `expected one of ${known.join(', ')}`;
-    throw new InputError('--price-book', null, `found ${quoted(name)}, ${expected}`);
+    throw new InputError('--price-book', null, `found ${quoted(name)}, ${adviceOn(name, known)}`);
   }
   return name;
 }
@@ -217,24 +212,5 @@ function waitingPriceOption(text: string): WaitingPrice {
   return {
     saleBdtPerPodMinute: both ?? prices.get('sale') ?? saleBdtPerPodMinute,
     otherBdtPerPodMinute: both ?? prices.get('other') ?? otherBdtPerPodMinute,
-  };
-}
-
-/** Unix times above this are milliseconds, as in a trace. */
-const UNIX_MS_ABOVE = 1e11;
-const AT_MS_MAX = 253_402_300_799_999;
-
-function instantOption(option: string): (text: string) => string {
-  return (text) => {
-    if (!/^\d+(\.\d+)?$/.test(text)) {
-      // As it is: the scenario’s reader knows instants.
-      return text;
-    }
-    const unix = Number(text);
-    const atMs = unix > UNIX_MS_ABOVE ? unix : unix * 1000;
-    if (atMs > AT_MS_MAX) {
-      throw new InputError(option, null, `found ${quoted(text)}, expected a time before 10000`);
-    }
-    return formatInstant(Math.round(atMs), 0);
   };
 }

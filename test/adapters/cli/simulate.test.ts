@@ -577,7 +577,7 @@ describe('bad input is told in one line and ends with 2', () => {
     [
       'a policy file that is no YAML',
       () => policyFile('version: 1\npolicy: [\n'),
-      /bad\.yaml:\d: found neither YAML nor JSON/,
+      /bad\.yaml:\d: found text that is not YAML \(.*\), expected a policy file/,
     ],
     [
       'a policy file of another version',
