@@ -12,7 +12,7 @@ import {
   type Effect,
   type Result,
 } from '../engine/index.ts';
-import { CrashedCycle, withFaults, type Fault, type FaultMode } from './faults.ts';
+import { CrashedCycle, withFaults, type Fault, type FaultMode } from './faults/index.ts';
 import { Interpreter } from './interpret.ts';
 import { MICRO_BDT_PER_BDT, priceBook, priceMicroBdtPerHour, type PriceBook } from './prices.ts';
 import { stream } from './random.ts';

@@ -10,7 +10,7 @@ import {
   type Effect,
   type EffectKind,
 } from '../../engine/index.ts';
-import type { Fault } from '../../simulator/faults.ts';
+import type { Fault } from '../../simulator/faults/index.ts';
 import { clusterOf, run, type Observer, type Run, type RunOptions } from '../../simulator/run.ts';
 import { priceBook } from '../../simulator/prices.ts';
 import { runUnconstrained } from '../../simulator/unconstrained.ts';
