@@ -13,10 +13,13 @@ export {
   parseScenario,
   resolveScenario,
   defaultScenarioSettings,
+  faultOf,
+  settingsOfFault,
   requestsPerSecondForNodes,
   webPodsPerNode,
   type Scenario,
   type ScenarioSettings,
+  type FaultSettings,
 } from './scenario.ts';
 export * from './score.ts';
 export { Table } from './table.ts';

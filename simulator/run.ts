@@ -16,7 +16,7 @@ import { CrashedCycle, withFaults, type Fault, type FaultMode } from './faults/i
 import { Interpreter } from './interpret.ts';
 import { MICRO_BDT_PER_BDT, priceBook, priceMicroBdtPerHour, type PriceBook } from './prices.ts';
 import { stream } from './random.ts';
-import type { Scenario } from './scenario.ts';
+import { settingsOfFault, type Scenario } from './scenario.ts';
 import { Meter, type Measures } from './score.ts';
 import { Table } from './table.ts';
 import { runUnconstrained, type Demand } from './unconstrained.ts';
@@ -52,6 +52,7 @@ export interface RunOptions {
   readonly seed: number;
   /** `runUnconstrained(scenario, seed)`: pass it where several policies meet the same scenario. */
   readonly demand?: Demand;
+  /** Instead of the scenario’s. */
   readonly faults?: readonly Fault[];
   readonly observer?: Observer;
   /** What a trigger leads to: nothing when it is missed, several cycles when it is sent twice, one that is late or paused. */
@@ -136,7 +137,7 @@ export function run(options: RunOptions): Run {
   const { reaches, happened, faulted, performed } = observer;
   const faulty = withFaults(
     observed(interpreter.interpret, world, reaches, happened),
-    options.faults ?? [],
+    options.faults ?? scenario.faults,
     stream(seed, 'faults'),
     interpreter,
     faulted,
@@ -251,13 +252,14 @@ function startFleet(
 
 /** What a journal says of itself. The engine’s digest is not in it: the same decisions give the same bytes. */
 function journalHeader(options: RunOptions, cluster: Cluster): object {
-  const { scenario, configured, seed } = options;
+  const { scenario, configured, seed, faults = scenario.faults } = options;
   return {
     schema: JOURNAL_SCHEMA,
     source: 'simulator',
     scenario: scenario.name,
     seed,
     cycleSeconds: scenario.cycleSeconds,
+    faults: faults.map((fault) => settingsOfFault(fault, cluster.timeZoneOffsetMinutes)),
     cluster,
     policy: configured.policy.name,
     settings: configured.settings,

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { adviceOn, shown } from './complaint.ts';
+import { canMeet, FAULT_MODES, type Fault } from './faults/index.ts';
 import {
   formatInstant,
   lacksZone,
@@ -12,6 +13,7 @@ import {
   OFFSET_MINUTES_MIN,
   parseInstantMs,
 } from './instants.ts';
+import { EFFECT_KINDS } from './interpret.ts';
 import { PRICE_BOOKS } from './prices.ts';
 import { multiply, scaleToPeak, slice, type Trace } from './trace.ts';
 
@@ -101,6 +103,14 @@ const calendarSettings = section({
   endAt: instant(),
 });
 
+const faultSettings = section({
+  effect: choice(EFFECT_KINDS),
+  mode: choice(FAULT_MODES),
+  ratePercent: number(0, 100).default(100),
+  from: instant().nullable().default(null),
+  to: instant().nullable().default(null),
+});
+
 const scenarioSettings = section({
   version: z.literal(1, 'expected 1, the version of this format'),
   name: sentence().optional(),
@@ -110,6 +120,7 @@ const scenarioSettings = section({
   workload: workloadSettings.prefault({}),
   startup: startupSettings.prefault({}),
   calendar: z.array(calendarSettings, 'expected a list of sales').default([]),
+  faults: z.array(faultSettings, 'expected a list of faults').default([]),
   timeZoneOffsetMinutes: integer(OFFSET_MINUTES_MIN, OFFSET_MINUTES_MAX).default(360),
   prices: choice(PRICE_BOOKS.map((book) => book.name)).default('techflow'),
   worldStepSeconds: integer(1, 60).default(15),
@@ -133,6 +144,7 @@ export type WorkloadSettings = ScenarioSettings['workload'];
 export type WebSettings = WorkloadSettings['web'];
 export type OtherWorkloadSettings = WorkloadSettings['others'][number];
 export type StartupSettings = ScenarioSettings['startup'];
+export type FaultSettings = ScenarioSettings['faults'][number];
 
 /** A sale, from startAtMs up to endAtMs. */
 export interface CalendarEntry {
@@ -153,6 +165,8 @@ export interface Scenario {
   readonly cluster: ClusterSettings;
   readonly workload: WorkloadSettings;
   readonly startup: StartupSettings;
+  /** What goes wrong, and when. */
+  readonly faults: readonly Fault[];
   readonly timeZoneOffsetMinutes: number;
   /** The name of a price book. */
   readonly prices: string;
@@ -240,6 +254,7 @@ export function resolveScenario(
     cluster,
     workload,
     startup: settings.startup,
+    faults: settings.faults.map(faultOf),
     timeZoneOffsetMinutes: settings.timeZoneOffsetMinutes,
     prices: settings.prices,
     worldStepSeconds: settings.worldStepSeconds,
@@ -247,6 +262,27 @@ export function resolveScenario(
     policies: settings.policies,
   };
   return { scenario, warnings: oddities(scenario) };
+}
+
+/** The fault that these settings describe. */
+export function faultOf({ effect, mode, ratePercent, from, to }: FaultSettings): Fault {
+  return {
+    effect,
+    mode,
+    rate: ratePercent / 100,
+    fromMs: from === null ? -Infinity : checkedInstantMs(from),
+    toMs: to === null ? Infinity : checkedInstantMs(to),
+  };
+}
+
+/** The inverse of `faultOf`: a fault as a scenario writes it, for journals and results. */
+export function settingsOfFault(fault: Fault, offsetMinutes: number): FaultSettings {
+  const { effect, mode, rate, fromMs, toMs } = fault;
+  const instantOf = (atMs: number): string | null =>
+    Number.isFinite(atMs) ? formatInstant(atMs, offsetMinutes) : null;
+  // 0.07 × 100 is 7.000000000000001.
+  const ratePercent = Math.round(rate * 1e8) / 1e6;
+  return { effect, mode, ratePercent, from: instantOf(fromMs), to: instantOf(toMs) };
 }
 
 /**
@@ -345,6 +381,18 @@ function* contradictions(
       };
     }
   }
+  for (const [at, { effect, mode, from, to }] of settings.faults.entries()) {
+    if (!canMeet(mode, effect)) {
+      const modes = FAULT_MODES.filter((each) => canMeet(each, effect));
+      yield {
+        path: ['faults', at, 'mode'],
+        expected: `a mode that ${effect} can meet: ${modes.join(', ')}`,
+      };
+    }
+    if (from !== null && to !== null && checkedInstantMs(to) <= checkedInstantMs(from)) {
+      yield { path: ['faults', at, 'to'], expected: `an instant after its start, ${from}` };
+    }
+  }
   if (settings.cycleSeconds % settings.worldStepSeconds !== 0) {
     const expected = `a whole multiple of worldStepSeconds, ${String(settings.worldStepSeconds)}`;
     yield { path: ['cycleSeconds'], expected };
@@ -372,6 +420,11 @@ function oddities(scenario: Scenario): string[] {
         `workload.others: a pod of "${other.name}" requests ${String(other.requestMillicpu)} m and ${String(other.requestMib)} MiB, ` +
           `more than any worker has, so it stays pending for the whole run`,
       );
+    }
+  }
+  for (const { effect, mode, fromMs, toMs } of scenario.faults) {
+    if (toMs <= trace.startAtMs || fromMs >= trace.endAtMs) {
+      warnings.push(`faults: ${effect} ${mode} is outside the traffic, so it never strikes`);
     }
   }
   for (const sale of scenario.calendar) {
@@ -419,7 +472,10 @@ function sentence() {
 }
 
 function choice<const Names extends readonly string[]>(names: Names) {
-  return z.enum(names, `expected one of ${names.join(', ')}`);
+  return z.enum(names, {
+    error: ({ input }) =>
+      typeof input === 'string' ? adviceOn(input, names) : `expected one of ${names.join(', ')}`,
+  });
 }
 
 function instant() {

@@ -2,6 +2,7 @@ import {
   bestByWaitingPrice,
   breakEvenBdtPerPodMinute,
   type Clairvoyant,
+  settingsOfFault,
   type Comparison,
   type PolicyRun,
   type Scenario,
@@ -36,6 +37,7 @@ export function simulateJson(
         fromBdtPerPodMinute: rounded(fromBdtPerPodMinute, 4),
       }),
     ),
+    faults: scenario.faults.map((fault) => settingsOfFault(fault, scenario.timeZoneOffsetMinutes)),
     warnings,
   };
 }

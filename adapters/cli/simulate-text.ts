@@ -1,7 +1,9 @@
 import {
   bestByWaitingPrice,
+  settingsOfFault,
   type Comparison,
   type Demand,
+  type Fault,
   type PolicyRun,
   type Scenario,
   type WaitingPrice,
@@ -11,6 +13,7 @@ import { journalDigest } from './journal-file.ts';
 import { formatBdt, formatLakh } from './money.ts';
 import {
   date,
+  dayAndMonth,
   formatCount,
   formatMinutes,
   formatShare,
@@ -64,7 +67,23 @@ function heading(scenario: Scenario, seed: number, demand: Demand, { run }: Poli
     `peak ${peak < 99.5 ? peak.toFixed(1) : formatLakh(peak)}/s`,
     `seed ${String(seed)}`,
   ];
-  return [shortened(scenario.name, WIDTH), ...wrapped(facts.join(', '), WIDTH)];
+  return [
+    shortened(scenario.name, WIDTH),
+    ...wrapped(facts.join(', '), WIDTH),
+    ...scenario.faults.flatMap((fault) => wrapped(faultLine(fault, offset), WIDTH)),
+  ];
+}
+
+/** `fault: launchInstances fail, 50 % of the time from 27 Nov 20:00 to 27 Nov 20:30`. */
+function faultLine(fault: Fault, offset: number): string {
+  const { effect, mode, fromMs, toMs } = fault;
+  const { ratePercent } = settingsOfFault(fault, offset);
+  const at = (atMs: number): string =>
+    `${dayAndMonth(atMs, offset)} ${hourAndMinute(atMs, offset)}`;
+  const from = Number.isFinite(fromMs) ? ` from ${at(fromMs)}` : '';
+  const to = Number.isFinite(toMs) ? ` to ${at(toMs)}` : '';
+  const often = ratePercent === 100 ? 'each time' : `${String(ratePercent)} % of the time`;
+  return `fault: ${effect} ${mode}, ${often}${from}${to}`;
 }
 
 function table({ runs, clairvoyant, baseline }: Comparison): string[] {

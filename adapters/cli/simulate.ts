@@ -10,6 +10,7 @@ import { adviceOn } from '../../simulator/complaint.ts';
 import { InputError, quoted } from '../import/input-error.ts';
 import { loadScenario, type ScenarioOverrides } from '../import/load-scenario.ts';
 import { collect, newCommand } from './command.ts';
+import { parseFault } from './fault-option.ts';
 import { checkJournalPath, journalPath, writeJournalFile } from './journal-file.ts';
 import { listPoliciesJson, listPoliciesText } from './list-policies.ts';
 import { formatLakh } from './money.ts';
@@ -29,6 +30,7 @@ interface SimulateOptions {
   readonly to?: string;
   readonly priceBook?: string;
   readonly waitingPrice?: WaitingPrice;
+  readonly fault?: readonly string[];
   readonly journal?: string;
   readonly force?: true;
   readonly json?: true;
@@ -69,6 +71,11 @@ export function simulateCommand(): Command {
       '--waiting-price <bdt>',
       `what a missing pod-minute is worth: a number, or sale=NUMBER,other=NUMBER (default: ${DEFAULT_WAITING_PRICE})`,
       waitingPriceOption,
+    )
+    .option(
+      '--fault <effect:mode[:percent[:from-to]]>',
+      "something that goes wrong, beside the scenario's faults; repeatable",
+      collect,
     )
     .option(
       '--journal <file>',
@@ -157,8 +164,9 @@ async function simulated(
     : simulateText(scenario, seed, comparison);
 }
 
-function overridesOf({ peakNodes, from, to }: SimulateOptions): ScenarioOverrides {
+function overridesOf({ peakNodes, from, to, fault }: SimulateOptions): ScenarioOverrides {
   return {
+    faults: (fault ?? []).map(parseFault),
     ...(peakNodes === undefined ? {} : { peakNodes }),
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),

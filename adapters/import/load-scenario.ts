@@ -23,6 +23,8 @@ export interface ScenarioOverrides {
   readonly peakNodes?: number;
   /** Replaces `workload.trafficFactor`. */
   readonly trafficFactor?: number;
+  /** Come after the scenario’s own. */
+  readonly faults?: ScenarioSettings['faults'];
   /** Where the run begins and ends: ISO-8601 with its zone, or Unix time. */
   readonly from?: string;
   readonly to?: string;
@@ -170,7 +172,7 @@ function readScenarioYaml(path: string): ScenarioSettings {
 function withOverrides(
   path: string,
   settings: ScenarioSettings,
-  { peakNodes, trafficFactor }: ScenarioOverrides,
+  { peakNodes, trafficFactor, faults = [] }: ScenarioOverrides,
 ): ScenarioSettings {
   const changed = {
     ...(peakNodes === undefined ? {} : { peakNodes }),
@@ -181,7 +183,11 @@ function withOverrides(
     const problems = issues.map(({ message }) => message.replace(/^workload\./, ''));
     throw new InputError(path, null, problems.join('; '));
   }
-  return { ...settings, workload: { ...settings.workload, ...changed } };
+  return {
+    ...settings,
+    workload: { ...settings.workload, ...changed },
+    faults: [...settings.faults, ...faults],
+  };
 }
 
 function instantOverride(

@@ -4,6 +4,7 @@ import {
   parseScenario,
   requestsPerSecondForNodes,
   resolveScenario,
+  settingsOfFault,
   webPodsPerNode,
   type ScenarioSettings,
 } from '../../simulator/scenario.ts';
@@ -82,6 +83,7 @@ describe('parseScenario', () => {
         imagePullSecondsMax: 20,
       },
       calendar: [],
+      faults: [],
       timeZoneOffsetMinutes: 360,
       prices: 'techflow',
       worldStepSeconds: 15,
@@ -176,7 +178,27 @@ describe('parseScenario', () => {
       'found "cronjob", expected one of deployment, statefulset, single-replica, local-data, ' +
         'critical-system, do-not-evict',
     ],
+    [
+      'workload.others.0.kind',
+      { workload: { others: [{ ...other, kind: 'deploymnet' }] } },
+      'found "deploymnet", did you mean "deployment"?',
+    ],
     ['prices', { prices: 'free' }, 'found "free", expected one of techflow'],
+    [
+      'faults.0.effect',
+      { faults: [{ effect: 'lauchInstances', mode: 'fail' }] },
+      'found "lauchInstances", did you mean "launchInstances"?',
+    ],
+    [
+      'faults.0.mode',
+      { faults: [{ effect: 'launchInstances', mode: 'explode' }] },
+      'found "explode", expected one of fail, hang, slow, ',
+    ],
+    [
+      'faults.0.ratePercent',
+      { faults: [{ effect: 'launchInstances', mode: 'fail', ratePercent: 101 }] },
+      'found 101, expected a number from 0 to 100',
+    ],
     [
       'policies.node-fleet',
       { policies: { 'node-fleet': 3 } },
@@ -213,6 +235,7 @@ describe('parseScenario', () => {
 
   describe('refuses settings that exclude one another', () => {
     const sale = { name: 'sale', startAt: '2026-11-27T20:00:00+06:00' };
+    const fault = { effect: 'listNodes', mode: 'empty' };
     it.each<[string, object]>([
       ['cluster.zones.1', { cluster: { zones: ['a', 'a'] } }],
       ['cluster.worker.allocatableMillicpu', { cluster: { worker: { millicpu: 1900 } } }],
@@ -231,6 +254,12 @@ describe('parseScenario', () => {
       ['startup.p95Seconds', { startup: { p95Seconds: 74 } }],
       ['startup.imagePullSecondsMax', { startup: { imagePullSecondsMax: 4 } }],
       ['calendar.0.endAt', { calendar: [{ ...sale, endAt: '2026-11-27T14:00:00Z' }] }],
+      ['faults.0.mode', { faults: [{ effect: 'commitState', mode: 'stale' }] }],
+      ['faults.0.mode', { faults: [{ effect: 'pause', mode: 'fail' }] }],
+      [
+        'faults.1.to',
+        { faults: [fault, { ...fault, from: '2026-11-27T14:00:00Z', to: sale.startAt }] },
+      ],
       ['cycleSeconds', { cycleSeconds: 100 }],
     ])('%s: %j', (path, raw) => {
       expect(issueOf({ version: 1, ...raw })).toMatch(`${path} | ${path}: found `);
@@ -324,6 +353,34 @@ describe('resolveScenario', () => {
       { name: 'a', startAtMs: 60_000, endAtMs: 180_000 },
       { name: 'b', startAtMs: 120_000, endAtMs: 180_000 },
     ]);
+  });
+
+  it('faults are probabilities in a window that is open where it does not say', () => {
+    const launches = { effect: 'launchInstances', mode: 'fail' };
+    const window = { from: '1970-01-01T06:01:00+06:00', to: '1970-01-01T00:02:00Z' };
+    const settings = parsed({ faults: [launches, { ...launches, ratePercent: 7, ...window }] });
+    const { scenario, warnings } = resolveScenario(settings, trace);
+    expect(warnings).toEqual([]);
+    expect(scenario.faults).toEqual([
+      { effect: 'launchInstances', mode: 'fail', rate: 1, fromMs: -Infinity, toMs: Infinity },
+      { effect: 'launchInstances', mode: 'fail', rate: 0.07, fromMs: 60_000, toMs: 120_000 },
+    ]);
+    // And back, as a scenario could have had them.
+    expect(scenario.faults.map((each) => settingsOfFault(each, 360))).toEqual([
+      { ...launches, ratePercent: 100, from: null, to: null },
+      { ...launches, ratePercent: 7, from: window.from, to: '1970-01-01T06:02:00+06:00' },
+    ]);
+  });
+
+  it('warns of a fault that the run never meets', () => {
+    const launches = { effect: 'launchInstances', mode: 'fail' };
+    const warned = (window: object) =>
+      resolveScenario(parsed({ faults: [{ ...launches, ...window }] }), trace).warnings;
+    const never = ['faults: launchInstances fail is outside the traffic, so it never strikes'];
+    expect(warned({ to: '1970-01-01T00:00:00Z' })).toEqual(never);
+    expect(warned({ from: '1970-01-01T00:04:00Z' })).toEqual(never);
+    expect(warned({ from: '1970-01-01T00:03:59Z' })).toEqual([]);
+    expect(warned({ to: '1970-01-01T00:00:01Z' })).toEqual([]);
   });
 
   it('warns of what is hardly meant', () => {
