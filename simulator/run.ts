@@ -10,6 +10,7 @@ import {
   type CycleInput,
   type DecisionRecord,
   type Effect,
+  type JournalHeader,
   type Result,
 } from '../engine/index.ts';
 import { CrashedCycle, withFaults, type Fault, type FaultMode } from './faults/index.ts';
@@ -251,7 +252,7 @@ function startFleet(
 }
 
 /** What a journal says of itself. The engine’s digest is not in it: the same decisions give the same bytes. */
-function journalHeader(options: RunOptions, cluster: Cluster): object {
+function journalHeader(options: RunOptions, cluster: Cluster): JournalHeader {
   const { scenario, configured, seed, faults = scenario.faults } = options;
   return {
     schema: JOURNAL_SCHEMA,
