@@ -1,3 +1,15 @@
+import { formatBdt, formatLakh } from '../../reports/money.ts';
+import {
+  date,
+  dayAndMonth,
+  formatCount,
+  formatMinutes,
+  formatShare,
+  formatSpan,
+  formatTimeToCapacity,
+  hourAndMinute,
+  zoneName,
+} from '../../reports/words.ts';
 import {
   bestByWaitingPrice,
   settingsOfFault,
@@ -10,23 +22,7 @@ import {
 } from '../../simulator/index.ts';
 import { IDLE, nodesChart, SHORT, USED } from './chart.ts';
 import { journalDigest } from './journal-file.ts';
-import { formatBdt, formatLakh } from './money.ts';
-import {
-  date,
-  dayAndMonth,
-  formatCount,
-  formatMinutes,
-  formatShare,
-  formatSpan,
-  formatTimeToCapacity,
-  hourAndMinute,
-  shortened,
-  textTable,
-  type Column,
-  WIDTH,
-  wrapped,
-  zoneName,
-} from './text.ts';
+import { shortened, textTable, type Column, WIDTH, wrapped } from './text.ts';
 
 const CHART_ROWS = 10;
 /** How much longer than the part around a sale a run must be for the chart to show that part alone. */

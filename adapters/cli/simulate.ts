@@ -1,4 +1,7 @@
 import type { Command } from 'commander';
+import { formatLakh } from '../../reports/money.ts';
+import { formatCount } from '../../reports/words.ts';
+import { adviceOn } from '../../simulator/complaint.ts';
 import {
   comparePolicies,
   PRICE_BOOKS,
@@ -6,19 +9,16 @@ import {
   WAITING_PRICE,
   type WaitingPrice,
 } from '../../simulator/index.ts';
-import { adviceOn } from '../../simulator/complaint.ts';
 import { InputError, quoted } from '../import/input-error.ts';
 import { loadScenario, type ScenarioOverrides } from '../import/load-scenario.ts';
 import { collect, newCommand } from './command.ts';
 import { parseFault } from './fault-option.ts';
 import { checkJournalPath, journalPath, writeJournalFile } from './journal-file.ts';
 import { listPoliciesJson, listPoliciesText } from './list-policies.ts';
-import { formatLakh } from './money.ts';
 import { choosePolicies } from './policy-settings.ts';
 import { Progress } from './progress.ts';
 import { simulateJson } from './simulate-json.ts';
 import { simulateText } from './simulate-text.ts';
-import { formatCount } from './text.ts';
 
 interface SimulateOptions {
   readonly policy?: readonly string[];
