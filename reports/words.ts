@@ -42,9 +42,12 @@ export function zoneName(offsetMinutes: number): string {
   return zone === 'Z' ? 'UTC' : `UTC${zone}`;
 }
 
-/** A span of time in its largest unit that is at least 2: `27.6 days`, `48 h`, `57 min`. */
+/** A span of time in its largest unit that is at least 2: `27.6 days`, `48 h`, `57 min`, `45 s`. */
 export function formatSpan(ms: number): string {
   const minutes = ms / 60_000;
+  if (minutes < 2) {
+    return `${String(Math.round(ms / 1000))} s`;
+  }
   const inUnit = (value: number, unit: string): string =>
     `${value.toFixed(1).replace(/\.0$/, '')} ${unit}`;
   if (minutes >= 72 * 60) {
@@ -65,6 +68,11 @@ export function formatCount(count: number): string {
 /** Pod-minutes, and the like: a digit after the point while it matters. */
 export function formatMinutes(value: number): string {
   return value > 0 && value < 9.95 ? value.toFixed(1) : formatLakh(value);
+}
+
+/** `82.4 %`, `70 %`. */
+export function formatPercent(percent: number): string {
+  return `${percent.toFixed(1).replace(/\.0$/, '')} %`;
 }
 
 /** A share in percent, to two digits below 1 %; what is not zero does not read as zero. */
@@ -93,6 +101,6 @@ export function formatTimeToCapacity(time: {
 }
 
 /** `1 node`, `3 nodes`, `no node`. */
-export function counted(count: number, noun: string): string {
-  return count === 0 ? `no ${noun}` : count === 1 ? `1 ${noun}` : `${formatLakh(count)} ${noun}s`;
+export function counted(count: number, noun: string, plural = `${noun}s`): string {
+  return count === 0 ? `no ${noun}` : `${formatLakh(count)} ${count === 1 ? noun : plural}`;
 }

@@ -64,7 +64,7 @@ export function parseInstantMs(text: string): number | null {
 /** Unix times above this are milliseconds (from 1973 on), up to it seconds (until the year 5138). */
 const UNIX_MS_ABOVE = 1e11;
 /** The last millisecond of the year 9999. */
-const AT_MS_MAX = 253_402_300_799_999;
+export const AT_MS_MAX = 253_402_300_799_999;
 
 /**
  * Epoch milliseconds of an instant written as ISO-8601 with its zone, or as Unix time (milliseconds if above 1e11, else

@@ -88,6 +88,17 @@ export function choosePolicies(
   });
 }
 
+/** One policy by name: what it had before, and over that `--set`. Anything wrong is an InputError. */
+export function choosePolicy(
+  name: string,
+  before: Readonly<Record<string, number>>,
+  sets: readonly string[],
+): ConfiguredPolicy {
+  const policy = policyCalled(name, () => ['--policy', null]);
+  const had: Layer = { values: before, placeOf: () => ['--policy', null] };
+  return configured(policy, [had, new Settings(sets, [policy]).layerOf(policy)]);
+}
+
 /** Settings of a policy that `--set` may name. */
 export function settableKeys(policy: Policy): string[] {
   const described = describeSettings(policy);
