@@ -2,7 +2,7 @@ import {
   decide,
   describeSettings,
   freshValue,
-  podsPerNode,
+  isHelpable,
   probeDelayMs,
   trustedValue,
   type Cluster,
@@ -189,8 +189,8 @@ const pods: Lever = {
     if (view.podsKnown) {
       return helpable(situation).reduce((sum, s) => sum + view.unschedulable[s], 0);
     }
-    const reading = view.metrics.unschedulablePods;
-    return reading.missing === null ? reading.value : null;
+    const maxAgeMs = situation.configured.settings.readingMaxAgeSeconds * 1000;
+    return freshValue(view.metrics.unschedulablePods, view.nowMs, maxAgeMs);
   },
   grid: (situation) =>
     situation.view.podsKnown && helpable(situation).length === 0
@@ -228,7 +228,7 @@ function helpable({ view, cluster }: Situation): number[] {
   const count = (s: number): number =>
     view.workers.reduce((sum, worker) => sum + (worker.pods[s] ?? 0), view.unschedulable[s]);
   return Array.from(view.shapes.keys())
-    .filter((s) => podsPerNode(view.shapes[s], cluster.template) > 0)
+    .filter((s) => isHelpable(view.shapes[s], cluster))
     .sort((a, b) => bound(a) - bound(b) || count(b) - count(a) || a - b);
 }
 
@@ -294,6 +294,7 @@ function isUnsettled({ phase, readySinceMs }: View['workers'][number], view: Vie
     phase === 'joining' ||
     phase === 'not-ready' ||
     phase === 'absent' ||
+    phase === 'unknown' ||
     (phase === 'ready' && view.nowMs - readySinceMs < 60_000)
   );
 }

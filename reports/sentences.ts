@@ -346,10 +346,7 @@ const WORDS: Readonly<Record<RuleId, AskWords | GuardWords>> = {
     blocks: cooling,
   },
   'joining-works': {
-    passes: ({ observed }) =>
-      observed === 0
-        ? 'nodes join'
-        : `the last ${counted(observed, 'launch', 'launches')} never joined`,
+    passes: ({ observed }) => (observed === 0 ? 'nodes join' : neverJoined(observed)),
     clips: joining,
     blocks: joining,
   },
@@ -514,6 +511,9 @@ const OUTCOMES: Readonly<Record<CycleOutcome, string>> = {
   'lock-lost': 'no decision: the lock was another’s by the time this cycle wanted to write',
   'stale-trigger':
     'no decision: the trigger had waited too long in a queue, and a younger one follows',
+  'too-soon': 'no decision: an alert came less than half a minute after another cycle',
+  'lease-too-short':
+    'no decision: this cycle might outlive its lock, so its time limit is set too long',
 };
 
 /** Why a cycle decided nothing: `20:04:00 no decision: another cycle held the lock.` */
