@@ -34,6 +34,7 @@ export type ViewVariable =
   | 'unsettled'
   | 'desired'
   | 'joinFailures'
+  | 'poolBackoffs'
   | 'contradicted'
   | 'instancesKnown'
   | 'nodesKnown'
@@ -313,6 +314,14 @@ const joinFailures: Lever = {
   set: (situation, value) => withView(situation, { joinFailures: value }),
 };
 
+/** Pools passed over since they refused: how many there are, or none. */
+const poolBackoffs: Lever = {
+  variable: 'poolBackoffs',
+  now: ({ view }) => view.poolBackoffs.filter(({ untilMs }) => untilMs > view.nowMs).length,
+  grid: () => ({ min: 0, max: 0, step: 1 }),
+  set: (situation) => withView(situation, { poolBackoffs: [] }),
+};
+
 const cpu = percentReading('cpuPercent', false);
 const trustedCpu = percentReading('cpuPercent', true);
 
@@ -348,7 +357,7 @@ const LEVERS: Readonly<Record<RuleId, readonly Lever[]>> = {
   victim: [setting('removalHeadroomPercent'), setting('onDemandBase'), time],
   step: [setting('stepUpMax'), setting('stepDownMax')],
   spend: [setting('spendMaxBdtPerHour')],
-  pools: [time],
+  pools: [time, poolBackoffs],
   'desired-capacity': [desired, setting('nodeCountMin')],
 };
 
@@ -430,12 +439,15 @@ function firstInTheWay(
 
 /**
  * The one value with which a rule answers otherwise: found by deciding again with other values, so that what it says is
- * true. Of several variables that would do, the first with which something else is done.
+ * true. Of several variables that would do, the first with which something else is done. Where none makes it answer
+ * otherwise, one with which it is no longer in the way and something else is done will do: what was asked for may have been
+ * had by a repair, and then nothing is asked.
  */
 export function flipOf(situation: Situation, decided: Decided, placed: PlacedRule): Flip | null {
+  const levers = LEVERS[placed.rule.rule];
   const flipped = goalOf(placed, decided);
   let first: Flip | null = null;
-  for (const lever of LEVERS[placed.rule.rule]) {
+  for (const lever of levers) {
     const flip = search(lever, situation, flipped);
     if (flip === null) {
       continue;
@@ -445,7 +457,21 @@ export function flipOf(situation: Situation, decided: Decided, placed: PlacedRul
     }
     first ??= flip;
   }
-  return first;
+  if (first !== null || placed.rule.verdict !== 'blocks') {
+    return first;
+  }
+  const outOfTheWay = ({ decision, explanation }: Decided): boolean =>
+    !isSameDeed(decision, decided.decision) &&
+    !partsOf(explanation)[placed.part].some(
+      (each) => each.rule === placed.rule.rule && isBlocking(each),
+    );
+  for (const lever of levers) {
+    const flip = search(lever, situation, outOfTheWay);
+    if (flip !== null) {
+      return flip;
+    }
+  }
+  return null;
 }
 
 export function isSameDeed(a: Decision, b: Decision): boolean {

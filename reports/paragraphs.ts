@@ -138,6 +138,7 @@ const WITH: Readonly<Record<ViewVariable, (flip: Flip, telling: CycleTelling) =>
   desired: ({ value }) => `with ${counted(value, 'node')} meant to be there`,
   joinFailures: ({ value }) =>
     `with ${counted(value, 'launch', 'launches')} in a row that never joined`,
+  poolBackoffs: () => 'with no pool that refused lately',
   mode: () => 'not paused',
   contradicted: () => 'with an instance list that agrees with what is remembered',
   instancesKnown: () => 'with the instance list read',

@@ -250,18 +250,12 @@ const pools: Clause = ({ observed, threshold }, telling) => {
 const WORDS: Readonly<Record<RuleId, AskWords | GuardWords>> = {
   'pods-unschedulable': {
     asks: 'up',
-    fires({ observed }, { view }) {
-      const { arriving } = countFleet(view);
-      return arriving === 0
+    fires: ({ observed }, { view }) =>
+      countFleet(view).arriving === 0
         ? pending(observed)
-        : `${pending(observed)}, more than the ${counted(arriving, 'node')} on the way can hold`;
-    },
-    quiet({ observed }, { view }) {
-      const { arriving } = countFleet(view);
-      return observed === 0
-        ? pending(0)
-        : `${pending(observed)}, for which ${counted(arriving, 'node')} on the way will do`;
-    },
+        : `${pending(observed)}, more than the nodes on the way can hold`,
+    quiet: ({ observed }) =>
+      observed === 0 ? pending(0) : `${pending(observed)}, for which the nodes on the way will do`,
     unknown: (_, telling) => podsUnread(telling),
   },
   'cpu-high': {

@@ -113,7 +113,7 @@ describe('what rules say', () => {
       'fires',
       9,
       0,
-      '9 pods pending, more than the 1 node on the way can hold.',
+      '9 pods pending, more than the nodes on the way can hold.',
       { workers: arriving },
     ],
     ['pods-unschedulable', 'quiet', 0, 0, 'No pod pending.'],
@@ -122,7 +122,7 @@ describe('what rules say', () => {
       'quiet',
       3,
       0,
-      '3 pods pending, for which 1 node on the way will do.',
+      '3 pods pending, for which the nodes on the way will do.',
       { workers: arriving },
     ],
     [
