@@ -51,10 +51,10 @@ export function explainCommand(): Command {
 
 function explain(path: string, options: ExplainOptions): void {
   const file = readJournalFile(path);
-  const at = recordAt(options.at, file.records, file.header);
   if (file.cutOff !== null) {
     process.stderr.write(`node-fleet: warning: ${path}: ${file.cutOff}\n`);
   }
+  const at = recordAt(options.at, file.records, file.header);
   const told = toldOf(file, at, options.whyNot ?? null);
   if (file.engineDigest !== null && file.engineDigest !== ENGINE_DIGEST && !told.isOtherwise) {
     const engines = `written by engine ${file.engineDigest}, explained by engine ${ENGINE_DIGEST}, which decides the same here`;

@@ -22,6 +22,7 @@ const SALE = { name: 'Friday sale', startAtMs: NOW + HOUR, endAtMs: NOW + 2 * HO
 const busy = (percent: number): Partial<View> => ({
   metrics: metrics({ cpuPercent: reading(percent) }),
 });
+/** Every pool refused; spot may be tried again before on demand, which the next node is to be. */
 const refused = ['a', 'b', 'c'].flatMap((zone) =>
   (['spot', 'on-demand'] as const).map((market, n) => ({
     zone,
@@ -106,7 +107,7 @@ describe('why a decision is what it is, in one paragraph', () => {
     ],
     [
       '21:06:40 hold: 3 pods pending, but no pool that did not refuse lately; the next may be tried at 21:10:40; would have added 2. ' +
-        'Seen from 21:10:40 on, it would have added 2.',
+        'Seen from 21:11:40 on, it would have added 2.',
       { unschedulable: [3], poolBackoffs: refused },
     ],
     [
