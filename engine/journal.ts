@@ -84,8 +84,6 @@ export interface JournalHeader {
   readonly scenario: string;
   readonly seed: number;
   readonly cycleSeconds: number;
-  /** The zone in which its times are told. */
-  readonly timeZoneOffsetMinutes: number;
   /** What went wrong on purpose, as a scenario writes it. */
   readonly faults: readonly object[];
   readonly cluster: Cluster;

@@ -1,47 +1,12 @@
+import { decide, type Decided, type Decision, type RuleVerdict } from '../engine/index.ts';
 import {
-  decide,
-  describeSettings,
-  freshValue,
-  isHelpable,
-  probeDelayMs,
-  trustedValue,
-  type Cluster,
-  type ConfiguredPolicy,
-  type Decided,
-  type Decision,
-  type MetricName,
-  type Reading,
-  type RuleId,
-  type RuleVerdict,
-  type View,
-} from '../engine/index.ts';
-import { asksInTheWay, decidingRule, isBlocking, partsOf, type PlacedRule } from './explanation.ts';
-import { asksFor } from './sentences.ts';
-
-/** Everything that a decision follows from. */
-export interface Situation {
-  readonly configured: ConfiguredPolicy;
-  readonly cluster: Cluster;
-  readonly view: View;
-  readonly memory: readonly number[];
-}
-
-/** What may be changed in a view, one at a time. Truth counts as 1. */
-export type ViewVariable =
-  | 'nowMs'
-  | 'mode'
-  | 'unschedulable'
-  | 'unsettled'
-  | 'desired'
-  | 'joinFailures'
-  | 'poolBackoffs'
-  | 'contradicted'
-  | 'instancesKnown'
-  | 'nodesKnown'
-  | 'podsKnown'
-  | 'inboxKnown';
-/** What may be changed at all. */
-export type Variable = `settings.${string}` | `metrics.${MetricName}` | ViewVariable;
+  asksInTheWay,
+  decidingRules,
+  isBlocking,
+  partsOf,
+  type PlacedRule,
+} from './explanation.ts';
+import { LEVERS, type Lever, type Situation, type Variable } from './levers.ts';
 
 /** One value that makes a rule answer otherwise, all else alike. */
 export interface Flip {
@@ -62,305 +27,6 @@ export type WhyNot =
   /** No rule of the policy ever asks for it. */
   | { readonly kind: 'never-asked' };
 
-// ---------------------------------------------------------------- what can be changed
-
-interface Lever {
-  readonly variable: Variable;
-  readonly now: (situation: Situation) => number | null;
-  /** Values on a grid from `min`; null: there is no such thing here. */
-  readonly grid: (situation: Situation) => Grid | null;
-  readonly set: (situation: Situation, value: number) => Situation;
-  /** Values worth trying between the powers of two. */
-  readonly hints?: (situation: Situation) => readonly number[];
-  /** Whether the decision that follows is fiction: what would have been read is not known. */
-  readonly contentUnknown?: true;
-}
-interface Grid {
-  readonly min: number;
-  readonly max: number;
-  readonly step: number;
-}
-
-const PODS_MAX = 100_000;
-const DAY_MS = 86_400_000;
-/** How far ahead a flip by time alone is looked for: sales are announced weeks ahead. */
-const AHEAD_MAX_MS = 62 * DAY_MS;
-
-const withView = (situation: Situation, changes: Partial<View>): Situation => ({
-  ...situation,
-  view: { ...situation.view, ...changes },
-});
-
-function setting(key: string): Lever {
-  return {
-    variable: `settings.${key}`,
-    now: ({ configured }) => configured.settings[key] ?? null,
-    grid({ configured }) {
-      const described = describeSettings(configured.policy)[key];
-      if (described === undefined) {
-        return null;
-      }
-      const { min, max, step } = described;
-      const { nodeCountMin, nodeCountMax } = configured.settings;
-      return {
-        // A ceiling of 0 is none.
-        min: key === 'nodeCountMax' ? nodeCountMin : key === 'spendMaxBdtPerHour' ? step : min,
-        max: key === 'nodeCountMin' ? nodeCountMax : max,
-        step,
-      };
-    },
-    set: (situation, value) => {
-      const { policy, settings } = situation.configured;
-      return { ...situation, configured: { policy, settings: { ...settings, [key]: value } } };
-    },
-  };
-}
-
-/**
- * A reading in percent. One that could not be used, since it is old or, where it has to be `trusted`, too little covered, is
- * replaced by one that can.
- */
-function percentReading(name: MetricName, trusted: boolean): Lever {
-  const usable = (reading: Reading, { view, configured: { settings } }: Situation): boolean =>
-    trusted
-      ? trustedValue(reading, view, settings) !== null
-      : freshValue(reading, view.nowMs, settings.readingMaxAgeSeconds * 1000) !== null;
-  return {
-    variable: `metrics.${name}`,
-    now(situation) {
-      const reading = situation.view.metrics[name];
-      return reading.missing === null && usable(reading, situation) ? reading.value : null;
-    },
-    grid: () => ({ min: 0, max: 100, step: 0.1 }),
-    set(situation, value) {
-      const { metrics, nowMs } = situation.view;
-      const before = metrics[name];
-      const reading: Reading =
-        before.missing === null && usable(before, situation)
-          ? { ...before, value }
-          : { value, sampledAtMs: nowMs, coverageRatio: 1, missing: null };
-      return withView(situation, { metrics: { ...metrics, [name]: reading } });
-    },
-  };
-}
-
-/**
- * The same seen later: readings as old as they were, and what lies in the past as far in the past as it then is. To whole
- * seconds, which is what people read.
- */
-const time: Lever = {
-  variable: 'nowMs',
-  now: ({ view }) => view.nowMs,
-  grid: ({ view }) => {
-    const min = Math.ceil(view.nowMs / 1000) * 1000;
-    return { min, max: min + AHEAD_MAX_MS, step: 1000 };
-  },
-  set(situation, nowMs) {
-    const { view } = situation;
-    const byMs = nowMs - view.nowMs;
-    const metrics = { ...view.metrics };
-    for (const name of Object.keys(metrics) as MetricName[]) {
-      const reading = metrics[name];
-      if (reading.missing === null) {
-        metrics[name] = { ...reading, sampledAtMs: reading.sampledAtMs + byMs };
-      }
-    }
-    return withView(situation, { nowMs, metrics });
-  },
-  hints({ view, cluster, configured: { settings } }) {
-    const lastMs = Math.max(view.lastScaleUpAtMs ?? 0, view.lastScaleDownAtMs ?? 0);
-    const leadMs = (settings['saleLeadSeconds'] ?? 0) * 1000;
-    return [
-      view.recoveryUntilMs,
-      lastMs + settings.cooldownAfterActionSeconds * 1000,
-      lastMs + settings.cooldownBeforeRemovalSeconds * 1000,
-      view.joinFailedAtMs + probeDelayMs(view.joinFailures),
-      ...view.poolBackoffs.map(({ untilMs }) => untilMs),
-      ...view.victimBackoffs.map(({ untilMs }) => untilMs),
-      ...cluster.calendar.flatMap(({ startAtMs }) => [startAtMs - leadMs, startAtMs]),
-    ];
-  },
-};
-
-/** Pods that wait for room and that a node could hold; by the metric where the list could not be read. */
-const pods: Lever = {
-  variable: 'unschedulable',
-  now(situation) {
-    const { view } = situation;
-    if (view.podsKnown) {
-      return helpable(situation).reduce((sum, s) => sum + view.unschedulable[s], 0);
-    }
-    const maxAgeMs = situation.configured.settings.readingMaxAgeSeconds * 1000;
-    return freshValue(view.metrics.unschedulablePods, view.nowMs, maxAgeMs);
-  },
-  grid: (situation) =>
-    situation.view.podsKnown && helpable(situation).length === 0
-      ? null
-      : { min: 0, max: PODS_MAX, step: 1 },
-  set(situation, count) {
-    const { view } = situation;
-    if (!view.podsKnown) {
-      const unschedulablePods: Reading = {
-        value: count,
-        sampledAtMs: view.nowMs,
-        coverageRatio: 1,
-        missing: null,
-      };
-      return withView(situation, { metrics: { ...view.metrics, unschedulablePods } });
-    }
-    const shapes = helpable(situation);
-    const unschedulable = view.unschedulable.slice();
-    let more = count - shapes.reduce((sum, s) => sum + unschedulable[s], 0);
-    if (more > 0) {
-      unschedulable[shapes[0]] += more;
-    }
-    for (const s of shapes.toReversed()) {
-      const fewer = Math.min(unschedulable[s], Math.max(0, -more));
-      unschedulable[s] -= fewer;
-      more += fewer;
-    }
-    return withView(situation, { unschedulable });
-  },
-};
-
-/** Shapes that an empty node can hold: those that may run anywhere first, and of them the one of which most pods are there. */
-function helpable({ view, cluster }: Situation): number[] {
-  const bound = (s: number): number => (view.shapes[s].zone === null ? 0 : 1);
-  const count = (s: number): number =>
-    view.workers.reduce((sum, worker) => sum + (worker.pods[s] ?? 0), view.unschedulable[s]);
-  return Array.from(view.shapes.keys())
-    .filter((s) => isHelpable(view.shapes[s], cluster))
-    .sort((a, b) => bound(a) - bound(b) || count(b) - count(a) || a - b);
-}
-
-const flag = (
-  variable: Variable,
-  now: (view: View) => boolean,
-  set: (on: boolean) => Partial<View>,
-): Lever => ({
-  variable,
-  now: ({ view }) => (now(view) ? 1 : 0),
-  grid: () => ({ min: 0, max: 1, step: 1 }),
-  set: (situation, value) => withView(situation, set(value === 1)),
-});
-
-function known(name: 'instancesKnown' | 'nodesKnown' | 'podsKnown' | 'inboxKnown'): Lever {
-  return {
-    ...flag(
-      name,
-      (view) => view[name],
-      (on) => ({ [name]: on }),
-    ),
-    contentUnknown: true,
-  };
-}
-
-const mode = flag(
-  'mode',
-  (view) => view.mode !== 'paused',
-  (on) => ({ mode: on ? 'act' : 'paused' }),
-);
-
-const contradicted: Lever = {
-  ...flag(
-    'contradicted',
-    (view) => view.contradicted,
-    (on) => ({ contradicted: on }),
-  ),
-  contentUnknown: true,
-};
-
-/** Nodes on their way or Ready only just now: how many there are, or all of them settled. */
-const unsettled: Lever = {
-  variable: 'unsettled',
-  now: ({ view }) =>
-    view.workers.filter((worker) => isUnsettled(worker, view)).length +
-    view.unanswered.reduce((sum, { count }) => sum + count, 0),
-  grid: () => ({ min: 0, max: 0, step: 1 }),
-  set: (situation) => {
-    const { view } = situation;
-    const longAgoMs = view.nowMs - DAY_MS;
-    return withView(situation, {
-      unanswered: [],
-      workers: view.workers.map((worker) =>
-        isUnsettled(worker, view) ? { ...worker, phase: 'ready', readySinceMs: longAgoMs } : worker,
-      ),
-    });
-  },
-};
-
-function isUnsettled({ phase, readySinceMs }: View['workers'][number], view: View): boolean {
-  return (
-    phase === 'booting' ||
-    phase === 'joining' ||
-    phase === 'not-ready' ||
-    phase === 'absent' ||
-    phase === 'unknown' ||
-    (phase === 'ready' && view.nowMs - readySinceMs < 60_000)
-  );
-}
-
-const desired: Lever = {
-  variable: 'desired',
-  now: ({ view }) => view.desired,
-  grid: () => ({ min: 0, max: PODS_MAX, step: 1 }),
-  set: (situation, value) => withView(situation, { desired: value }),
-};
-
-const joinFailures: Lever = {
-  variable: 'joinFailures',
-  now: ({ view }) => view.joinFailures,
-  grid: () => ({ min: 0, max: PODS_MAX, step: 1 }),
-  set: (situation, value) => withView(situation, { joinFailures: value }),
-};
-
-/** Pools passed over since they refused: how many there are, or none. */
-const poolBackoffs: Lever = {
-  variable: 'poolBackoffs',
-  now: ({ view }) => view.poolBackoffs.filter(({ untilMs }) => untilMs > view.nowMs).length,
-  grid: () => ({ min: 0, max: 0, step: 1 }),
-  set: (situation) => withView(situation, { poolBackoffs: [] }),
-};
-
-const cpu = percentReading('cpuPercent', false);
-const trustedCpu = percentReading('cpuPercent', true);
-
-/** What would make each rule answer otherwise, the likeliest first. */
-const LEVERS: Readonly<Record<RuleId, readonly Lever[]>> = {
-  'pods-unschedulable': [pods],
-  'cpu-high': [cpu, setting('cpuHighPercent')],
-  'sale-incoming': [time, setting('saleLeadSeconds')],
-  'cpu-low': [trustedCpu, pods, setting('cpuLowPercent')],
-  'target-above-supply': [pods, setting('headroomPercent'), setting('windowSeconds')],
-  'target-below-supply': [
-    pods,
-    setting('windowSeconds'),
-    setting('headroomPercent'),
-    setting('nodeCountMin'),
-  ],
-  mode: [mode],
-  readings: [
-    trustedCpu,
-    known('instancesKnown'),
-    known('nodesKnown'),
-    known('podsKnown'),
-    known('inboxKnown'),
-    contradicted,
-  ],
-  'memory-lost': [time],
-  max: [setting('nodeCountMax')],
-  min: [setting('nodeCountMin')],
-  cooldown: [time, setting('cooldownAfterActionSeconds'), setting('cooldownBeforeRemovalSeconds')],
-  'joining-works': [time, joinFailures, known('nodesKnown')],
-  'no-pods-unschedulable': [pods, known('podsKnown')],
-  'nothing-in-flight': [setting('drainsInFlightMax'), unsettled],
-  victim: [setting('removalHeadroomPercent'), setting('onDemandBase'), time],
-  step: [setting('stepUpMax'), setting('stepDownMax')],
-  spend: [setting('spendMaxBdtPerHour')],
-  pools: [time, poolBackoffs],
-  'desired-capacity': [desired, setting('nodeCountMin')],
-};
-
 // ---------------------------------------------------------------- finding a flip
 
 /**
@@ -371,17 +37,11 @@ export function flipOfDecision(
   situation: Situation,
   decided: Decided,
 ): { readonly placed: PlacedRule; readonly flip: Flip | null } | null {
-  const placed = decidingRule(decided);
-  if (placed !== null) {
-    return { placed, flip: flipOf(situation, decided, placed) };
-  }
+  const deciding = decidingRules(decided);
   const { asks } = partsOf(decided.explanation);
-  return firstInTheWay(
-    situation,
-    decided,
-    asks.map((rule) => ({ part: 'asks', rule })),
-    () => true,
-  );
+  const candidates =
+    deciding.length > 0 ? deciding : asks.map((rule): PlacedRule => ({ part: 'asks', rule }));
+  return firstInTheWay(situation, decided, candidates, () => true);
 }
 
 /** Why a decision adds (`up`) or removes (`down`) nothing: the first rule in the way, and the value at which it would flip. */
@@ -409,7 +69,7 @@ export function whyNot(situation: Situation, decided: Decided, direction: 'up' |
     const placed: PlacedRule = { part: proposed === wanted ? 'guards' : 'repair', rule: blocked };
     return { kind: 'rule', placed, flip: flipOf(situation, decided, placed) };
   }
-  const candidates = asksInTheWay(decided, direction, asksFor);
+  const candidates = asksInTheWay(decided, direction);
   const found = firstInTheWay(
     situation,
     decided,

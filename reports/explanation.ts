@@ -5,6 +5,7 @@ import {
   type RuleId,
   type RuleVerdict,
 } from '../engine/index.ts';
+import { asksFor } from './rules.ts';
 
 /** The rules of an explanation by what asked them. The first of `repair` says what is lacking; its guards follow. */
 export interface Parts {
@@ -43,23 +44,28 @@ export interface PlacedRule {
   readonly rule: RuleVerdict;
 }
 
-/** The rule that a decision hangs on, or null where nothing was asked for and nothing lacking. */
-export function decidingRule({ decision, explanation }: Decided): PlacedRule | null {
+/**
+ * The rules that a decision hangs on: the guard that refused it; or whatever asked for it; or what is lacking. None where
+ * nothing was asked for.
+ */
+export function decidingRules({ decision, explanation }: Decided): readonly PlacedRule[] {
   const { repair, asks, guards } = partsOf(explanation);
   if (explanation.proposed !== 0) {
     const blocking = guards.find(isBlocking);
-    if (blocking !== undefined) {
-      return { part: 'guards', rule: blocking };
-    }
-    const firing = asks.find(({ verdict }) => verdict === 'fires');
-    return firing === undefined ? null : { part: 'asks', rule: firing };
+    return blocking === undefined
+      ? asks.filter(isFiring).map((rule) => ({ part: 'asks', rule }))
+      : [{ part: 'guards', rule: blocking }];
   }
   const [lacking] = repair;
   if (lacking === undefined) {
-    return null;
+    return [];
   }
   const blocking = decision.repair === 0 ? repair.find(isBlocking) : undefined;
-  return { part: 'repair', rule: blocking ?? lacking };
+  return [{ part: 'repair', rule: blocking ?? lacking }];
+}
+
+export function isFiring({ verdict }: RuleVerdict): boolean {
+  return verdict === 'fires';
 }
 
 export function isBlocking({ verdict }: RuleVerdict): boolean {
@@ -67,19 +73,19 @@ export function isBlocking({ verdict }: RuleVerdict): boolean {
 }
 
 /**
- * The policy’s rules because of which nothing was asked for in this direction: those that might have asked, and those that
- * asked for the opposite before them.
+ * The policy’s rules because of which nothing was asked for in this direction: those that hold everything, those that might
+ * have asked, and those that asked for the opposite before them.
  */
 export function asksInTheWay(
   { explanation }: Decided,
   direction: 'up' | 'down',
-  asksFor: (rule: RuleId) => 'up' | 'down' | null,
 ): readonly RuleVerdict[] {
   const { asks } = partsOf(explanation);
   const first = asks.findIndex(({ rule }) => asksFor(rule) === direction);
-  return asks.filter(({ rule, verdict }, n) =>
-    asksFor(rule) === direction
-      ? verdict !== 'fires'
-      : verdict === 'fires' && (first === -1 || n < first),
-  );
+  return asks.filter((each, n) => {
+    const way = asksFor(each.rule);
+    return way === direction
+      ? !isFiring(each)
+      : isFiring(each) && (way === 'neither' || first === -1 || n < first);
+  });
 }

@@ -1,25 +1,9 @@
-import type { Decided, MetricName } from '../engine/index.ts';
-import {
-  flipOfDecision,
-  isSameDeed,
-  whyNot,
-  type Flip,
-  type Situation,
-  type ViewVariable,
-  type WhyNot,
-} from './counterfactual.ts';
-import { asksInTheWay, partsOf, type PlacedRule } from './explanation.ts';
-import {
-  asksFor,
-  decisionReason,
-  decisionSentence,
-  deedWords,
-  ruleClause,
-  ruleClauses,
-  sentence,
-  type CycleTelling,
-  type Telling,
-} from './sentences.ts';
+import type { Decided } from '../engine/index.ts';
+import { flipOfDecision, isSameDeed, whyNot, type Flip, type WhyNot } from './counterfactual.ts';
+import { asksInTheWay, isFiring, partsOf, type PlacedRule } from './explanation.ts';
+import type { Situation, ViewVariable } from './levers.ts';
+import { READING_NAMES, ruleClause, ruleClauses, sentence, type Telling } from './rules.ts';
+import { decisionReason, decisionSentence, deedWords, type CycleTelling } from './sentences.ts';
 import { counted, formatPercent, timeOfDay, timeSeenFrom } from './words.ts';
 
 /** One paragraph for people, and what it was made from. */
@@ -87,10 +71,9 @@ function inTheWay(
   const telling: Telling = { ...cycleTelling, direction };
   const { repair, asks } = partsOf(decided.explanation);
   if (part === 'asks') {
-    return ruleClauses(asksInTheWay(decided, direction, asksFor), telling, '; ');
+    return ruleClauses(asksInTheWay(decided, direction), telling, '; ');
   }
-  const asking =
-    part === 'repair' ? repair.slice(0, 1) : asks.filter(({ verdict }) => verdict === 'fires');
+  const asking = part === 'repair' ? repair.slice(0, 1) : asks.filter(isFiring);
   const why = ruleClauses(asking, telling, ', ');
   const clause = ruleClause(rule, telling);
   return why === '' ? clause : `${why}, but ${clause}`;
@@ -119,14 +102,6 @@ export function flipSentence(flip: Flip | null, decided: Decided, telling: Cycle
   return sentence(`${phrase}, it would still have ${deed}: ${reason}`);
 }
 
-const READINGS: Readonly<Record<MetricName, string>> = {
-  cpuPercent: 'CPU',
-  memoryPercent: 'memory',
-  unschedulablePods: 'pending pods',
-  apiLatencyP95Ms: 'latency',
-  requestsPerSecond: 'requests/s',
-};
-
 const WITH: Readonly<Record<ViewVariable, (flip: Flip, telling: CycleTelling) => string>> = {
   nowMs: ({ value }, { view, offsetMinutes }) =>
     `seen from ${timeSeenFrom(view.nowMs, value, offsetMinutes)} on`,
@@ -135,6 +110,7 @@ const WITH: Readonly<Record<ViewVariable, (flip: Flip, telling: CycleTelling) =>
     return side === 'atLeast' ? `${pending} or more` : value === 0 ? pending : `${pending} at most`;
   },
   unsettled: () => 'with every node settled',
+  draining: () => 'with no node on its way out',
   desired: ({ value }) => `with ${counted(value, 'node')} meant to be there`,
   joinFailures: ({ value }) =>
     `with ${counted(value, 'launch', 'launches')} in a row that never joined`,
@@ -154,9 +130,11 @@ function flipPhrase(flip: Flip, telling: CycleTelling): string {
     const before = was === null ? '' : ` (it was ${String(was)})`;
     return `with ${variable.slice('settings.'.length)} at ${String(value)} or ${direction}${before}`;
   }
-  if (variable.startsWith('metrics.')) {
-    const what = READINGS[variable.slice('metrics.'.length) as MetricName];
-    const bound = `${formatPercent(value)} or ${direction}`;
+  const [family, name] = variable.split('.');
+  if (family === 'metrics' || family === 'custom') {
+    const what = READING_NAMES[name as keyof typeof READING_NAMES] ?? name;
+    const shown = /pods/i.test(what) ? String(value) : formatPercent(value);
+    const bound = `${shown} or ${direction}`;
     return was !== null
       ? `with ${what} at ${bound}`
       : `with ${side === 'any' ? `any ${what} reading` : `a ${what} reading of ${bound}`}`;

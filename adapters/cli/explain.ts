@@ -1,13 +1,14 @@
 import { Option, type Command } from 'commander';
 import type { Decided, ReadRecord, RuleVerdict } from '../../engine/index.ts';
-import type { Flip, Situation } from '../../reports/counterfactual.ts';
+import type { Flip } from '../../reports/counterfactual.ts';
 import { partsOf, type Part, type PlacedRule } from '../../reports/explanation.ts';
+import type { Situation } from '../../reports/levers.ts';
 import { explained, whyNotTold } from '../../reports/paragraphs.ts';
+import { ruleSentence } from '../../reports/rules.ts';
 import {
   decisionWords,
   eventSentence,
   outcomeSentence,
-  ruleSentence,
   type CycleTelling,
 } from '../../reports/sentences.ts';
 import { date, timeOfDay, zoneName } from '../../reports/words.ts';
@@ -87,7 +88,7 @@ interface ToldRule extends RuleVerdict {
 function toldOf(file: JournalFile, at: number, direction: 'up' | 'down' | null): ToldCycle {
   const { header, configured, records } = file;
   const record = records[at];
-  const offsetMinutes = header.timeZoneOffsetMinutes;
+  const offsetMinutes = header.cluster.timeZoneOffsetMinutes;
   const nothing = { decided: null, rules: [], rule: null, flip: null, whyNot: null };
   if (record.decided === null) {
     const paragraph = outcomeSentence(record.outcome, record.startedAtMs, offsetMinutes);
@@ -167,7 +168,7 @@ function otherwise(file: JournalFile, { decided }: ReadRecord, now: Decided | nu
     return '';
   }
   const { decision, rules, view } = decided;
-  const time = timeOfDay(view.nowMs, file.header.timeZoneOffsetMinutes);
+  const time = timeOfDay(view.nowMs, file.header.cluster.timeZoneOffsetMinutes);
   const said = rules.map(({ rule, verdict }) => `${rule} ${verdict}`).join(', ');
   const engine = `engine ${ENGINE_DIGEST} ${now === null ? 'cannot decide' : `decides to ${decisionWords(now.decision)}`} on the same view`;
   return `${time} ${decisionWords(decision)}: ${said}. ${engineSentence(file)} ${engine.charAt(0).toUpperCase()}${engine.slice(1)}, so it cannot say what was compared.`;
@@ -182,7 +183,7 @@ function engineSentence({ engineDigest }: JournalFile): string {
 function explainText(file: JournalFile, at: number, told: ToldCycle): string {
   const { header, records } = file;
   const { record, paragraph, rules } = told;
-  const offset = header.timeZoneOffsetMinutes;
+  const offset = header.cluster.timeZoneOffsetMinutes;
   const { startedAtMs } = record;
   const facts = [
     `cycle ${String(at + 1)} of ${String(records.length)}`,
@@ -211,7 +212,7 @@ function ruleLines({ rule, verdict, sentence }: ToldRule): string[] {
 function explainJson(file: JournalFile, at: number, told: ToldCycle): object {
   const { header, records, engineDigest } = file;
   const { record, decided, rules, rule, flip } = told;
-  const offset = header.timeZoneOffsetMinutes;
+  const offset = header.cluster.timeZoneOffsetMinutes;
   const journalled = record.decided;
   return {
     schema: 'node-fleet/explain@1',

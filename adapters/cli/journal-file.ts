@@ -90,7 +90,6 @@ const journalHeader = z.object({
   scenario: z.string(),
   seed: z.number(),
   cycleSeconds: z.number().positive(),
-  timeZoneOffsetMinutes: z.int().min(OFFSET_MINUTES_MIN).max(OFFSET_MINUTES_MAX),
   faults: z.array(z.record(z.string(), z.unknown())),
   cluster: z.custom<Cluster>(
     (value) =>
@@ -101,6 +100,8 @@ const journalHeader = z.object({
           template: z.object({ allocatableMillicpu: z.number(), allocatableMib: z.number() }),
           onDemandBdtPerHour: z.number(),
           spotBdtPerHour: z.number(),
+          timeZoneOffsetMinutes: z.int().min(OFFSET_MINUTES_MIN).max(OFFSET_MINUTES_MAX),
+          operatorDelaysMs: z.array(z.number()),
           calendar: z.array(
             z.object({ name: z.string(), startAtMs: z.number(), endAtMs: z.number() }),
           ),

@@ -14,7 +14,7 @@ const DAY_MS = 1440 * MINUTE_MS;
 export function recordAt(
   text: string,
   records: readonly ReadRecord[],
-  { timeZoneOffsetMinutes, cycleSeconds }: JournalHeader,
+  { cluster: { timeZoneOffsetMinutes }, cycleSeconds }: JournalHeader,
 ): number {
   const wanted = text.trim();
   if (/^\d{1,7}$/.test(wanted)) {

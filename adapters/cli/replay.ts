@@ -158,7 +158,7 @@ function differenceLines(
   { file, other }: Replayed,
 ): string[] {
   const { header } = file;
-  const offsetMinutes = header.timeZoneOffsetMinutes;
+  const offsetMinutes = header.cluster.timeZoneOffsetMinutes;
   const { startedAtMs, decided } = record;
   const time = `${date(startedAtMs, offsetMinutes)} ${timeOfDay(startedAtMs, offsetMinutes)}`;
   const [before, now] =
@@ -212,7 +212,7 @@ function replayJson({ file, other, differences, decidedCount }: Replayed): objec
     isSame: differences.length === 0,
     differences: differences.map(({ number, record, again }) => ({
       cycle: number,
-      startedAt: formatInstant(record.startedAtMs, header.timeZoneOffsetMinutes),
+      startedAt: formatInstant(record.startedAtMs, header.cluster.timeZoneOffsetMinutes),
       journal: record.decided && {
         decision: record.decided.decision,
         rules: record.decided.rules,

@@ -13,8 +13,9 @@ import {
   type RuleId,
   type View,
 } from '../../engine/index.ts';
-import { flipOfDecision, whyNot, type Flip, type Situation } from '../../reports/counterfactual.ts';
+import { flipOfDecision, whyNot, type Flip } from '../../reports/counterfactual.ts';
 import { partsOf, type PlacedRule } from '../../reports/explanation.ts';
+import type { Situation } from '../../reports/levers.ts';
 import { anyCase, build, runCase, runs, type Case } from './arbitraries.ts';
 
 /** Every decision of a run, and what it followed from. */
@@ -55,18 +56,26 @@ function changed(situation: Situation, { variable, was }: Flip, value: number): 
         : { value, sampledAtMs: view.nowMs, coverageRatio: 1, missing: null };
     return see({ metrics: { ...view.metrics, [name!]: reading } });
   }
+  if (family === 'custom') {
+    const custom = view.metrics.custom.map((each) =>
+      each.name !== name
+        ? each
+        : { name, reading: { sampledAtMs: view.nowMs, coverageRatio: 1, value, missing: null } },
+    );
+    return see({ metrics: { ...view.metrics, custom } });
+  }
   switch (variable) {
     case 'nowMs': {
-      // The same, seen later: readings are as old as they were.
-      const metrics = Object.fromEntries(
-        Object.entries(view.metrics).map(([key, reading]: [string, Reading]) => [
-          key,
-          reading.missing === null
-            ? { ...reading, sampledAtMs: reading.sampledAtMs + value - view.nowMs }
-            : reading,
-        ]),
-      ) as View['metrics'];
-      return see({ nowMs: value, metrics });
+      // A policy that remembers has looked every five minutes meanwhile, and seen the same.
+      let { memory } = situation;
+      for (let atMs = view.nowMs; memory.length > 0 && atMs < value; atMs += 300_000) {
+        memory = decide(configured, situation.cluster, later(view, atMs), memory).memory;
+      }
+      return { ...situation, memory, view: later(view, value) };
+    }
+    case 'draining': {
+      const leaving = ['tainted', 'draining', 'terminating'];
+      return see({ workers: view.workers.filter(({ phase }) => !leaving.includes(phase)) });
     }
     case 'unschedulable': {
       if (!view.podsKnown) {
@@ -103,6 +112,25 @@ function changed(situation: Situation, { variable, was }: Flip, value: number): 
     default:
       return see({ [variable]: value === 1 });
   }
+}
+
+/** The same view later: its readings as old as they were. */
+function later(view: View, nowMs: number): View {
+  const move = (reading: Reading): Reading =>
+    reading.missing === null
+      ? { ...reading, sampledAtMs: reading.sampledAtMs + nowMs - view.nowMs }
+      : reading;
+  const { cpuPercent, memoryPercent, unschedulablePods, apiLatencyP95Ms, requestsPerSecond } =
+    view.metrics;
+  const metrics = {
+    cpuPercent: move(cpuPercent),
+    memoryPercent: move(memoryPercent),
+    unschedulablePods: move(unschedulablePods),
+    apiLatencyP95Ms: move(apiLatencyP95Ms),
+    requestsPerSecond: move(requestsPerSecond),
+    custom: view.metrics.custom.map(({ name, reading }) => ({ name, reading: move(reading) })),
+  };
+  return { ...view, nowMs, metrics };
 }
 
 /** So many more, or fewer, unschedulable pods of shapes that a node could hold. */
@@ -184,6 +212,9 @@ function stepOf({ configured }: Situation, { variable }: Flip): number {
   if (family === 'settings') {
     return describeSettings(configured.policy)[key].step;
   }
+  if (family === 'custom') {
+    return key.includes('Percent') ? 0.1 : 1;
+  }
   return family === 'metrics' ? 0.1 : variable === 'nowMs' ? 1000 : 1;
 }
 
@@ -202,7 +233,7 @@ function check(situation: Situation, decided: Decided, placed: PlacedRule, flip:
 
   // One step back towards what it was the rule still says what it said.
   const step = stepOf(situation, flip);
-  if (flip.was !== null && !['unsettled', 'poolBackoffs'].includes(flip.variable)) {
+  if (flip.was !== null && !['unsettled', 'draining', 'poolBackoffs'].includes(flip.variable)) {
     const back = Math.round((flip.value + (flip.side === 'atLeast' ? -step : step)) * 1e6) / 1e6;
     const isBetween = flip.side === 'atLeast' ? back > flip.was : back < flip.was;
     if (isBetween) {

@@ -11,14 +11,12 @@ import {
   type View,
 } from '../../engine/index.ts';
 import {
-  asksFor,
   decisionSentence,
   eventSentence,
   outcomeSentence,
-  ruleSentence,
   type CycleTelling,
-  type Telling,
 } from '../../reports/sentences.ts';
+import { asksFor, ruleSentence, type Telling } from '../../reports/rules.ts';
 import {
   asking,
   cluster,

@@ -251,7 +251,7 @@ describe('a journal that this engine does not decide the same', () => {
 test('times are told in the journal’s zone', async () => {
   const path = writeJournal(folder.path, 'utc.journal', evening(), {
     ...HEADER,
-    timeZoneOffsetMinutes: 0,
+    cluster: { ...HEADER.cluster, timeZoneOffsetMinutes: 0 },
   });
   const text = await told(path, '--at', '14:04');
   expect(text).toContain('2026-11-27 14:03:59 UTC,');

@@ -21,7 +21,6 @@ export const HEADER: JournalHeader = {
   scenario: 'Friday by hand',
   seed: 7,
   cycleSeconds: 120,
-  timeZoneOffsetMinutes: 360,
   faults: [],
   cluster: cluster(),
   policy: policy.policy.name,
