@@ -11,6 +11,7 @@ export * from './lifecycle.ts';
 export * from './observation.ts';
 export * from './placement.ts';
 export * from './policies/index.ts';
+export * from './replay.ts';
 export * from './settings.ts';
 export * from './state.ts';
 export * from './view.ts';

@@ -8,7 +8,7 @@ import {
   type PodShape,
   type Reading,
 } from './observation.ts';
-import { MODES, PHASES, type PoolShare, type View, type Worker } from './view.ts';
+import { MODES, PHASES, type Cluster, type PoolShare, type View, type Worker } from './view.ts';
 
 /**
  * The journal: one header, then one record a cycle, "no action" included. A record holds what was seen as the difference
@@ -77,6 +77,20 @@ export interface DecisionRecord {
 }
 
 export const JOURNAL_SCHEMA = 'node-fleet/journal@1';
+
+/** The first line of a journal: what was run. With it and the records every decision can be taken again. */
+export interface JournalHeader {
+  readonly schema: typeof JOURNAL_SCHEMA;
+  readonly source: string;
+  readonly scenario: string;
+  readonly seed: number;
+  readonly cycleSeconds: number;
+  /** What went wrong on purpose, as a scenario writes it. */
+  readonly faults: readonly object[];
+  readonly cluster: Cluster;
+  readonly policy: string;
+  readonly settings: Readonly<Record<string, number>>;
+}
 /** A record that stands alone at least this often, so that a reader need not start at the beginning. */
 const KEYFRAME_EVERY = 720;
 
@@ -372,6 +386,8 @@ export class JournalWriter {
 const UTF8 = new TextEncoder();
 const FROM_UTF8 = new TextDecoder();
 const NO_WORKERS: readonly Worker[] = [];
+/** What the eighth byte of a number counts in: 128^7. */
+const UINT_SCALE_MAX = 562_949_953_421_312;
 const WORKERS_END = 0;
 const WORKER_GONE = 1;
 const WORKER_NEW = 2;
@@ -465,6 +481,16 @@ export interface ReadRecord {
 /** Thrown by `readJournal` when bytes are not a journal, or end in the middle of a record. */
 export class JournalError extends Error {
   override readonly name = 'JournalError';
+  /** How many bytes could be read. */
+  readonly offset: number;
+  /** What they hold: the header and every record before the damage; null without a header. */
+  readonly whole: Journal<unknown> | null;
+
+  constructor(message: string, offset = 0, whole: Journal<unknown> | null = null) {
+    super(message);
+    this.offset = offset;
+    this.whole = whole;
+  }
 }
 
 /**
@@ -476,7 +502,13 @@ export function readJournal<Header = Record<string, unknown>>(bytes: Uint8Array)
   const header = reader.header() as Header;
   const records: ReadRecord[] = [];
   while (!reader.done) {
-    records.push(reader.record());
+    try {
+      records.push(reader.record());
+    } catch (error) {
+      throw error instanceof JournalError
+        ? new JournalError(error.message, reader.offset, { header, records })
+        : error;
+    }
   }
   return { header, records };
 }
@@ -495,6 +527,10 @@ class JournalReader {
 
   get done(): boolean {
     return this.#at >= this.#bytes.length;
+  }
+
+  get offset(): number {
+    return this.#at;
   }
 
   header(): unknown {
@@ -781,6 +817,9 @@ class JournalReader {
         return value;
       }
       scale *= 128;
+      if (scale > UINT_SCALE_MAX) {
+        throw new JournalError('a number of more than eight bytes');
+      }
     }
   }
 }

@@ -4,7 +4,7 @@ export * from './clients.ts';
 export * from './compare.ts';
 export { CPU_MS_PER_CREDIT, CREDIT_MODES } from './credits.ts';
 export * from './elasticity.ts';
-export * from './faults.ts';
+export * from './faults/index.ts';
 export * from './ingest.ts';
 export * from './instants.ts';
 export * from './interpret.ts';
@@ -19,10 +19,13 @@ export {
   parseScenario,
   resolveScenario,
   defaultScenarioSettings,
+  faultOf,
+  settingsOfFault,
   requestsPerSecondForNodes,
   webPodsPerNode,
   type Scenario,
   type ScenarioSettings,
+  type FaultSettings,
 } from './scenario.ts';
 export * from './score.ts';
 export * from './startup.ts';

@@ -61,6 +61,31 @@ export function parseInstantMs(text: string): number | null {
   return dayMs + ((hour * 60 + minute - offsetMinutes) * 60 + second) * 1000 + millisecond;
 }
 
+/** Unix times above this are milliseconds (from 1973 on), up to it seconds (until the year 5138). */
+const UNIX_MS_ABOVE = 1e11;
+/** The last millisecond of the year 9999. */
+export const AT_MS_MAX = 253_402_300_799_999;
+
+/**
+ * Epoch milliseconds of an instant written as ISO-8601 with its zone, or as Unix time (milliseconds if above 1e11, else
+ * seconds); null when the text is neither, or after the year 9999.
+ */
+export function parseTimeMs(text: string): number | null {
+  if (!/^\d+(\.\d+)?$/.test(text)) {
+    return parseInstantMs(text);
+  }
+  const unix = Number(text);
+  const atMs = Math.round(unix > UNIX_MS_ABOVE ? unix : unix * 1000);
+  return atMs <= AT_MS_MAX ? atMs : null;
+}
+
+/** What a text that is no instant to `parseTimeMs` should have been. */
+export function expectedTime(text: string): string {
+  return lacksZone(text)
+    ? 'expected its zone as well, like +06:00 or Z at the end'
+    : 'expected ISO-8601 with a zone, like 2026-11-27T20:00:00+06:00, or Unix time in seconds or milliseconds';
+}
+
 /** Whether the text would be an instant if only it said its zone. */
 export function lacksZone(text: string): boolean {
   return parseInstantMs(text) === null && parseInstantMs(`${text}Z`) !== null;

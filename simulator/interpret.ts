@@ -29,6 +29,8 @@ const LATENCY_MS: Readonly<Record<Effect['kind'], number>> = {
   publishMetrics: 1,
   notify: 40,
 };
+/** Every kind of effect, in the order of a cycle. */
+export const EFFECT_KINDS = Object.keys(LATENCY_MS) as readonly Effect['kind'][];
 
 /**
  * Performs effects on the simulated world. It is the clock of the cycle: an effect takes its time, and the world goes on

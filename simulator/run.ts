@@ -10,9 +10,10 @@ import {
   type CycleInput,
   type DecisionRecord,
   type Effect,
+  type JournalHeader,
   type Result,
 } from '../engine/index.ts';
-import { CrashedCycle, withFaults, type Fault, type FaultMode } from './faults.ts';
+import { CrashedCycle, withFaults, type Fault, type FaultMode } from './faults/index.ts';
 import { ingest, INGEST_MS } from './ingest.ts';
 import { Interpreter } from './interpret.ts';
 import {
@@ -22,7 +23,7 @@ import {
   type PriceBook,
 } from './prices/index.ts';
 import { stream } from './random.ts';
-import type { Scenario } from './scenario.ts';
+import { settingsOfFault, type Scenario } from './scenario.ts';
 import { Meter, type Measures } from './score.ts';
 import { Table } from './table.ts';
 import { runUnconstrained, type Demand } from './unconstrained.ts';
@@ -58,6 +59,7 @@ export interface RunOptions {
   readonly seed: number;
   /** `runUnconstrained(scenario, seed)`: pass it where several policies meet the same scenario. */
   readonly demand?: Demand;
+  /** Instead of the scenario’s. */
   readonly faults?: readonly Fault[];
   readonly observer?: Observer;
   /** What a trigger leads to: nothing when it is missed, several cycles when it is sent twice, one that is late or paused. */
@@ -149,7 +151,7 @@ export function run(options: RunOptions): Run {
   const { reaches, happened, faulted, performed } = observer;
   const faulty = withFaults(
     observed(interpreter.interpret, world, reaches, happened),
-    options.faults ?? [],
+    options.faults ?? scenario.faults,
     stream(seed, 'faults'),
     interpreter,
     faulted,
@@ -266,14 +268,15 @@ function startFleet(
 }
 
 /** What a journal says of itself. The engine’s digest is not in it: the same decisions give the same bytes. */
-function journalHeader(options: RunOptions, cluster: Cluster): object {
-  const { scenario, configured, seed } = options;
+function journalHeader(options: RunOptions, cluster: Cluster): JournalHeader {
+  const { scenario, configured, seed, faults = scenario.faults } = options;
   return {
     schema: JOURNAL_SCHEMA,
     source: 'simulator',
     scenario: scenario.name,
     seed,
     cycleSeconds: scenario.cycleSeconds,
+    faults: faults.map((fault) => settingsOfFault(fault, cluster.timeZoneOffsetMinutes)),
     cluster,
     policy: configured.policy.name,
     settings: configured.settings,

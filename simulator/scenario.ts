@@ -4,7 +4,9 @@
  * holds the two together.
  */
 import { z } from 'zod';
+import { adviceOn, shown } from './complaint.ts';
 import { CREDIT_MODES } from './credits.ts';
+import { canMeet, FAULT_MODES, type Fault } from './faults/index.ts';
 import {
   formatInstant,
   lacksZone,
@@ -12,6 +14,7 @@ import {
   OFFSET_MINUTES_MIN,
   parseInstantMs,
 } from './instants.ts';
+import { EFFECT_KINDS } from './interpret.ts';
 import { PRICE_BOOKS, type Market } from './prices/index.ts';
 import { multiply, scaleToPeak, slice, type Trace } from './trace.ts';
 
@@ -148,6 +151,14 @@ const calendarSettings = section({
   endAt: instant(),
 });
 
+const faultSettings = section({
+  effect: choice(EFFECT_KINDS),
+  mode: choice(FAULT_MODES),
+  ratePercent: number(0, 100).default(100),
+  from: instant().nullable().default(null),
+  to: instant().nullable().default(null),
+});
+
 const scenarioSettings = section({
   version: z.literal(1, 'expected 1, the version of this format'),
   name: sentence().optional(),
@@ -159,6 +170,7 @@ const scenarioSettings = section({
   market: marketSettings.prefault({}),
   prometheus: prometheusSettings.prefault({}),
   calendar: z.array(calendarSettings, 'expected a list of sales').default([]),
+  faults: z.array(faultSettings, 'expected a list of faults').default([]),
   timeZoneOffsetMinutes: integer(OFFSET_MINUTES_MIN, OFFSET_MINUTES_MAX).default(360),
   prices: choice(PRICE_BOOKS.map((book) => book.name)).default('techflow'),
   worldStepSeconds: integer(1, 60).default(15),
@@ -203,6 +215,7 @@ export interface MarketSettings extends Omit<ScenarioSettings['market'], 'events
 export interface PrometheusSettings extends Omit<ScenarioSettings['prometheus'], 'outages'> {
   readonly outages: readonly { readonly fromMs: number; readonly toMs: number }[];
 }
+export type FaultSettings = ScenarioSettings['faults'][number];
 
 /** A sale, from startAtMs up to endAtMs. */
 export interface CalendarEntry {
@@ -225,6 +238,8 @@ export interface Scenario {
   readonly startup: StartupSettings;
   readonly market: MarketSettings;
   readonly prometheus: PrometheusSettings;
+  /** What goes wrong, and when. */
+  readonly faults: readonly Fault[];
   readonly timeZoneOffsetMinutes: number;
   /** The name of a price book. */
   readonly prices: string;
@@ -330,6 +345,7 @@ export function resolveScenario(
         .map(({ from, to }) => ({ fromMs: checkedInstantMs(from), toMs: checkedInstantMs(to) }))
         .sort((a, b) => a.fromMs - b.fromMs || a.toMs - b.toMs),
     },
+    faults: settings.faults.map(faultOf),
     timeZoneOffsetMinutes: settings.timeZoneOffsetMinutes,
     prices: settings.prices,
     worldStepSeconds: settings.worldStepSeconds,
@@ -337,6 +353,27 @@ export function resolveScenario(
     policies: settings.policies,
   };
   return { scenario, warnings: oddities(scenario) };
+}
+
+/** The fault that these settings describe. */
+export function faultOf({ effect, mode, ratePercent, from, to }: FaultSettings): Fault {
+  return {
+    effect,
+    mode,
+    rate: ratePercent / 100,
+    fromMs: from === null ? -Infinity : checkedInstantMs(from),
+    toMs: to === null ? Infinity : checkedInstantMs(to),
+  };
+}
+
+/** The inverse of `faultOf`: a fault as a scenario writes it, for journals and results. */
+export function settingsOfFault(fault: Fault, offsetMinutes: number): FaultSettings {
+  const { effect, mode, rate, fromMs, toMs } = fault;
+  const instantOf = (atMs: number): string | null =>
+    Number.isFinite(atMs) ? formatInstant(atMs, offsetMinutes) : null;
+  // 0.07 × 100 is 7.000000000000001.
+  const ratePercent = Math.round(rate * 1e8) / 1e6;
+  return { effect, mode, ratePercent, from: instantOf(fromMs), to: instantOf(toMs) };
 }
 
 /**
@@ -464,6 +501,18 @@ function* contradictions(
       };
     }
   }
+  for (const [at, { effect, mode, from, to }] of settings.faults.entries()) {
+    if (!canMeet(mode, effect)) {
+      const modes = FAULT_MODES.filter((each) => canMeet(each, effect));
+      yield {
+        path: ['faults', at, 'mode'],
+        expected: `a mode that ${effect} can meet: ${modes.join(', ')}`,
+      };
+    }
+    if (from !== null && to !== null && checkedInstantMs(to) <= checkedInstantMs(from)) {
+      yield { path: ['faults', at, 'to'], expected: `an instant after its start, ${from}` };
+    }
+  }
   if (settings.cycleSeconds % settings.worldStepSeconds !== 0) {
     const expected = `a whole multiple of worldStepSeconds, ${String(settings.worldStepSeconds)}`;
     yield { path: ['cycleSeconds'], expected };
@@ -499,6 +548,11 @@ function oddities(scenario: Scenario): string[] {
         `workload.others: a pod of "${other.name}" requests ${String(other.requestMillicpu)} m and ${String(other.requestMib)} MiB, ` +
           `more than any worker has, so it stays pending for the whole run`,
       );
+    }
+  }
+  for (const { effect, mode, fromMs, toMs } of scenario.faults) {
+    if (toMs <= trace.startAtMs || fromMs >= trace.endAtMs) {
+      warnings.push(`faults: ${effect} ${mode} is outside the traffic, so it never strikes`);
     }
   }
   const windows = [
@@ -562,7 +616,10 @@ function sentence() {
 }
 
 function choice<const Names extends readonly string[]>(names: Names) {
-  return z.enum(names, `expected one of ${names.join(', ')}`);
+  return z.enum(names, {
+    error: ({ input }) =>
+      typeof input === 'string' ? adviceOn(input, names) : `expected one of ${names.join(', ')}`,
+  });
 }
 
 function instant() {
@@ -589,41 +646,7 @@ function checkedInstantMs(text: string): number {
 
 function unknownKey(written: string, known: readonly string[]): string {
   const key = written.slice(0, 60);
-  const nearest = nearestName(key, known);
-  const advice =
-    nearest === null ? `expected one of ${known.join(', ')}` : `did you mean "${nearest}"?`;
-  return `unknown setting "${key}", ${advice}`;
-}
-
-/**
- * The known name with the fewest edits from `name`, or null if all need more than a third of its
- * length and more than two.
- */
-function nearestName(name: string, known: readonly string[]): string | null {
-  let nearest: string | null = null;
-  let fewest = Math.max(2, Math.floor(name.length / 3)) + 1;
-  for (const candidate of known) {
-    const edits = editDistance(name.toLowerCase(), candidate.toLowerCase());
-    if (edits < fewest) {
-      nearest = candidate;
-      fewest = edits;
-    }
-  }
-  return nearest;
-}
-
-/** Levenshtein's distance. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, row[j] + 1, next[j - 1] + 1));
-    }
-    row = next;
-  }
-  return row[b.length];
+  return `unknown setting "${key}", ${adviceOn(key, known)}`;
 }
 
 /** What the scenario has at this path is not what was expected. */
@@ -641,19 +664,4 @@ function valueAt(raw: unknown, path: readonly (string | number)[]): unknown {
     value = (value as Record<string | number, unknown>)[key];
   }
   return value;
-}
-
-/** A value as an error message shows it. */
-function shown(value: unknown): string {
-  if (value === undefined || value === null) {
-    return 'nothing';
-  }
-  if (Array.isArray(value)) {
-    return 'a list';
-  }
-  if (typeof value === 'object') {
-    return 'a mapping';
-  }
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

@@ -1,4 +1,5 @@
-import { dayAndMonth, hourAndMinute, shortened } from './text.ts';
+import { dayAndMonth, hourAndMinute } from '../../reports/words.ts';
+import { shortened } from './text.ts';
 
 /** Nodes over time, one value a step, and what to draw of them. */
 export interface ChartInput {

@@ -1,6 +1,8 @@
 import { benchCommand } from './bench.ts';
 import { newCommand } from './command.ts';
+import { explainCommand } from './explain.ts';
 import { EXIT_BAD_INPUT, failureOf } from './failure.ts';
+import { replayCommand } from './replay.ts';
 import { resultsCommand } from './results.ts';
 import { scenariosCommand } from './scenarios.ts';
 import { simulateCommand } from './simulate.ts';
@@ -10,6 +12,8 @@ const program = newCommand('node-fleet')
     'A cost-first autoscaler for small Kubernetes fleets, and the simulator that judges it.',
   )
   .addCommand(simulateCommand())
+  .addCommand(explainCommand())
+  .addCommand(replayCommand())
   .addCommand(resultsCommand())
   .addCommand(scenariosCommand())
   .addCommand(benchCommand());

@@ -9,10 +9,10 @@ import {
   type Policy,
   type PolicyProblem,
 } from '../../engine/index.ts';
+import { adviceOn, shown } from '../../simulator/complaint.ts';
 import type { Scenario } from '../../simulator/index.ts';
-import { InputError, place, quoted } from '../import/input-error.ts';
-import { nearestName } from './nearest.ts';
-import { readYamlSource, type YamlSource } from './yaml-source.ts';
+import { InputError, quoted } from '../import/input-error.ts';
+import { problemsError, readYamlSource, type YamlSource } from '../import/yaml-source.ts';
 
 /** What the command line says of policies. */
 export interface PolicyChoice {
@@ -39,6 +39,8 @@ const policyFile = z.strictObject({
   policy: z.string(),
   settings: z.record(z.string(), z.unknown()).default({}),
 });
+
+const LISTED = 'expected one that --list-policies shows';
 
 /** What a policy file holds, by key: for its error messages. */
 const EXPECTED: Readonly<Record<string, string>> = {
@@ -86,6 +88,17 @@ export function choosePolicies(
   });
 }
 
+/** One policy by name: what it had before, and over that `--set`. Anything wrong is an InputError. */
+export function choosePolicy(
+  name: string,
+  before: Readonly<Record<string, number>>,
+  sets: readonly string[],
+): ConfiguredPolicy {
+  const policy = policyCalled(name, () => ['--policy', null]);
+  const had: Layer = { values: before, placeOf: () => ['--policy', null] };
+  return configured(policy, [had, new Settings(sets, [policy]).layerOf(policy)]);
+}
+
 /** Settings of a policy that `--set` may name. */
 export function settableKeys(policy: Policy): string[] {
   const described = describeSettings(policy);
@@ -129,10 +142,7 @@ class Settings {
   #unknown(key: string, known: readonly string[], selected: readonly Policy[]): string {
     const names = selected.map(({ name }) => name);
     const found = `found the setting ${quoted(key)}, which ${names.join(', ')} ${names.length === 1 ? 'does' : 'do'} not have`;
-    const nearest = nearestName(key, known);
-    return nearest === null
-      ? `${found}, expected one that --list-policies shows`
-      : `${found}, did you mean "${nearest}"?`;
+    return `${found}, ${adviceOn(key, known, LISTED)}`;
   }
 }
 
@@ -145,14 +155,12 @@ function configured(policy: Policy, layers: readonly Layer[]): ConfiguredPolicy 
   if (result.ok) {
     return result.configured;
   }
-  const problems = result.problems.map((problem) => ({
-    at: layerToBlame(problem, layers).placeOf(problem.setting),
-    text: explained(problem, policy),
-  }));
-  // In the order of the file; the sort keeps problems of one line as they are.
-  const [first, ...others] = problems.sort((a, b) => (a.at[1] ?? 0) - (b.at[1] ?? 0));
-  const more = others.map(({ at, text }) => `\n${place(...at)}: ${text}`);
-  throw new InputError(...first.at, first.text + more.join(''));
+  throw problemsError(
+    result.problems.map((problem) => {
+      const [file, line] = layerToBlame(problem, layers).placeOf(problem.setting);
+      return { file, line, message: explained(problem, policy) };
+    }),
+  );
 }
 
 /** The last layer that has the setting; of a contradiction between two settings perhaps none has the one named. */
@@ -168,11 +176,8 @@ function explained({ setting, message }: PolicyProblem, policy: Policy): string 
   if (setting === null || known.includes(setting)) {
     return message;
   }
-  const nearest = nearestName(setting, known);
   const found = `found the setting ${quoted(setting)}, which ${policy.name} does not have`;
-  return nearest === null
-    ? `${found}, expected one that --list-policies shows`
-    : `${found}, did you mean "${nearest}"?`;
+  return `${found}, ${adviceOn(setting, known, LISTED)}`;
 }
 
 function policyCalled(name: string, where: () => Place): Policy {
@@ -181,16 +186,13 @@ function policyCalled(name: string, where: () => Place): Policy {
     return policy;
   }
   const names = POLICIES.map((candidate) => candidate.name);
-  const nearest = nearestName(name, names);
-  const advice =
-    nearest === null ? `expected one of ${names.join(', ')}` : `did you mean "${nearest}"?`;
-  throw new InputError(...where(), `found the policy ${quoted(name)}, ${advice}`);
+  throw new InputError(...where(), `found the policy ${quoted(name)}, ${adviceOn(name, names)}`);
 }
 
 function policyFiles(paths: readonly string[]): Map<Policy, Layer> {
   const layers = new Map<Policy, Layer>();
   for (const path of paths) {
-    const source = readYamlSource(path);
+    const source = readYamlSource(path, 'a policy file');
     const { policy: name, settings } = parsePolicyFile(source);
     const nameAt = source.lineOf(['policy']);
     const policy = policyCalled(name, () => [path, nameAt]);
@@ -236,17 +238,6 @@ function parsePolicyFile(source: YamlSource): z.output<typeof policyFile> {
   );
 }
 
-/** A value as an error message shows it. */
-function shown(value: unknown): string {
-  if (value === undefined || value === null) {
-    return 'nothing';
-  }
-  if (typeof value === 'object') {
-    return Array.isArray(value) ? 'a list' : 'a mapping';
-  }
-  return typeof value === 'string' ? quoted(value) : String(value);
-}
-
 /** Says where in the scenario’s YAML a value stands. The file is read only when there is something to say. */
 function scenarioSource(scenarioPath: string): (path: readonly string[]) => Place {
   const extension = extname(scenarioPath);
@@ -255,7 +246,7 @@ function scenarioSource(scenarioPath: string): (path: readonly string[]) => Plac
   const file = extension.toLowerCase() === '.csv' ? (beside ?? scenarioPath) : scenarioPath;
   let source: YamlSource | undefined;
   return (path) => {
-    source ??= readYamlSource(file);
+    source ??= readYamlSource(file, 'a scenario');
     return [file, source.lineOf(path)];
   };
 }

@@ -1,15 +1,15 @@
-import type { Comparison, PolicyRun, Scenario } from '../../simulator/index.ts';
-import { peakRequestsPerSecond } from '../../simulator/index.ts';
-import { ATTRIBUTIONS } from './attributions.ts';
-import { journalDigest } from './journal-file.ts';
-import { formatLakh } from './money.ts';
+import { formatLakh } from '../../reports/money.ts';
 import {
   formatCount,
   formatMinutes,
   formatShare,
   formatSpan,
   formatTimeToCapacity,
-} from './text.ts';
+} from '../../reports/words.ts';
+import type { Comparison, PolicyRun, Scenario } from '../../simulator/index.ts';
+import { peakRequestsPerSecond } from '../../simulator/index.ts';
+import { ATTRIBUTIONS } from './attributions.ts';
+import { journalDigest } from './journal-file.ts';
 
 /** What all policies made of one trace. */
 export interface TraceResult {

@@ -3,6 +3,7 @@ import {
   breakEvenBdtPerPodMinute,
   waitingCostBdt,
   type Clairvoyant,
+  settingsOfFault,
   type Comparison,
   type Money,
   type PolicyRun,
@@ -39,6 +40,7 @@ export function simulateJson(
         fromBdtPerPodMinute: rounded(fromBdtPerPodMinute, 4),
       }),
     ),
+    faults: scenario.faults.map((fault) => settingsOfFault(fault, scenario.timeZoneOffsetMinutes)),
     warnings,
     unavoidable: unavoidableJson(comparison),
   };

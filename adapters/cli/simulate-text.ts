@@ -1,8 +1,22 @@
+import { formatBdt, formatLakh } from '../../reports/money.ts';
+import {
+  date,
+  dayAndMonth,
+  formatCount,
+  formatMinutes,
+  formatShare,
+  formatSpan,
+  formatTimeToCapacity,
+  hourAndMinute,
+  zoneName,
+} from '../../reports/words.ts';
 import {
   bestByWaitingPrice,
+  settingsOfFault,
   waitingCostBdt,
   type Comparison,
   type Demand,
+  type Fault,
   type Money,
   type PolicyRun,
   type Scenario,
@@ -10,22 +24,7 @@ import {
 } from '../../simulator/index.ts';
 import { IDLE, nodesChart, SHORT, USED } from './chart.ts';
 import { journalDigest } from './journal-file.ts';
-import { formatBdt, formatLakh } from './money.ts';
-import {
-  date,
-  formatCount,
-  formatMinutes,
-  formatShare,
-  formatSpan,
-  formatTimeToCapacity,
-  hourAndMinute,
-  shortened,
-  textTable,
-  type Column,
-  WIDTH,
-  wrapped,
-  zoneName,
-} from './text.ts';
+import { shortened, textTable, type Column, WIDTH, wrapped } from './text.ts';
 
 const CHART_ROWS = 10;
 /** How much longer than the part around a sale a run must be for the chart to show that part alone. */
@@ -70,7 +69,23 @@ function heading(scenario: Scenario, seed: number, demand: Demand, { run }: Poli
     `peak ${peak < 99.5 ? peak.toFixed(1) : formatLakh(peak)}/s`,
     `seed ${String(seed)}`,
   ];
-  return [shortened(scenario.name, WIDTH), ...wrapped(facts.join(', '), WIDTH)];
+  return [
+    shortened(scenario.name, WIDTH),
+    ...wrapped(facts.join(', '), WIDTH),
+    ...scenario.faults.flatMap((fault) => wrapped(faultLine(fault, offset), WIDTH)),
+  ];
+}
+
+/** `fault: launchInstances fail, 50 % of the time from 27 Nov 20:00 to 27 Nov 20:30`. */
+function faultLine(fault: Fault, offset: number): string {
+  const { effect, mode, fromMs, toMs } = fault;
+  const { ratePercent } = settingsOfFault(fault, offset);
+  const at = (atMs: number): string =>
+    `${dayAndMonth(atMs, offset)} ${hourAndMinute(atMs, offset)}`;
+  const from = Number.isFinite(fromMs) ? ` from ${at(fromMs)}` : '';
+  const to = Number.isFinite(toMs) ? ` to ${at(toMs)}` : '';
+  const often = ratePercent === 100 ? 'each time' : `${String(ratePercent)} % of the time`;
+  return `fault: ${effect} ${mode}, ${often}${from}${to}`;
 }
 
 function table({ runs, clairvoyant, baseline }: Comparison): string[] {

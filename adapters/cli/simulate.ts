@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
+import { formatLakh } from '../../reports/money.ts';
+import { formatCount } from '../../reports/words.ts';
+import { adviceOn } from '../../simulator/complaint.ts';
 import {
   comparePolicies,
-  formatInstant,
   PRICE_BOOKS,
   priceBook,
   WAITING_PRICE,
@@ -10,14 +12,13 @@ import {
 import { InputError, quoted } from '../import/input-error.ts';
 import { loadScenario, type ScenarioOverrides } from '../import/load-scenario.ts';
 import { collect, newCommand } from './command.ts';
+import { parseFault } from './fault-option.ts';
 import { checkJournalPath, journalPath, writeJournalFile } from './journal-file.ts';
 import { listPoliciesJson, listPoliciesText } from './list-policies.ts';
-import { formatLakh } from './money.ts';
 import { choosePolicies } from './policy-settings.ts';
 import { Progress } from './progress.ts';
 import { simulateJson } from './simulate-json.ts';
 import { simulateText } from './simulate-text.ts';
-import { formatCount } from './text.ts';
 
 interface SimulateOptions {
   readonly policy?: readonly string[];
@@ -29,6 +30,7 @@ interface SimulateOptions {
   readonly to?: string;
   readonly priceBook?: string;
   readonly waitingPrice?: WaitingPrice;
+  readonly fault?: readonly string[];
   readonly journal?: string;
   readonly force?: true;
   readonly json?: true;
@@ -62,17 +64,18 @@ export function simulateCommand(): Command {
       'scale the trace so that its peak needs this many nodes',
       nodesOption,
     )
-    .option(
-      '--from <instant>',
-      'begin there: ISO-8601 with its zone, or Unix seconds',
-      instantOption('--from'),
-    )
-    .option('--to <instant>', 'end there', instantOption('--to'))
+    .option('--from <instant>', 'begin there: ISO-8601 with its zone, or Unix seconds')
+    .option('--to <instant>', 'end there')
     .option('--price-book <name>', "bill by this price book, not the scenario's", priceBookOption)
     .option(
       '--waiting-price <bdt>',
       `what a missing pod-minute is worth: a number, or sale=NUMBER,other=NUMBER (default: ${DEFAULT_WAITING_PRICE})`,
       waitingPriceOption,
+    )
+    .option(
+      '--fault <effect:mode[:percent[:from-to]]>',
+      "something that goes wrong, beside the scenario's faults; repeatable",
+      collect,
     )
     .option(
       '--journal <file>',
@@ -161,8 +164,9 @@ async function simulated(
     : simulateText(scenario, seed, comparison);
 }
 
-function overridesOf({ peakNodes, from, to }: SimulateOptions): ScenarioOverrides {
+function overridesOf({ peakNodes, from, to, fault }: SimulateOptions): ScenarioOverrides {
   return {
+    faults: (fault ?? []).map(parseFault),
     ...(peakNodes === undefined ? {} : { peakNodes }),
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
@@ -194,8 +198,7 @@ export function nodesOption(text: string): number {
 function priceBookOption(name: string): string {
   if (priceBook(name) === undefined) {
     const known = PRICE_BOOKS.map((book) => book.name);
-    const expected = `expected one of ${known.join(', ')}`;
-    throw new InputError('--price-book', null, `found ${quoted(name)}, ${expected}`);
+    throw new InputError('--price-book', null, `found ${quoted(name)}, ${adviceOn(name, known)}`);
   }
   return name;
 }
@@ -217,24 +220,5 @@ function waitingPriceOption(text: string): WaitingPrice {
   return {
     saleBdtPerPodMinute: both ?? prices.get('sale') ?? saleBdtPerPodMinute,
     otherBdtPerPodMinute: both ?? prices.get('other') ?? otherBdtPerPodMinute,
-  };
-}
-
-/** Unix times above this are milliseconds, as in a trace. */
-const UNIX_MS_ABOVE = 1e11;
-const AT_MS_MAX = 253_402_300_799_999;
-
-function instantOption(option: string): (text: string) => string {
-  return (text) => {
-    if (!/^\d+(\.\d+)?$/.test(text)) {
-      // As it is: the scenario’s reader knows instants.
-      return text;
-    }
-    const unix = Number(text);
-    const atMs = unix > UNIX_MS_ABOVE ? unix : unix * 1000;
-    if (atMs > AT_MS_MAX) {
-      throw new InputError(option, null, `found ${quoted(text)}, expected a time before 10000`);
-    }
-    return formatInstant(Math.round(atMs), 0);
   };
 }

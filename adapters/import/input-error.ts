@@ -1,3 +1,5 @@
+export { quoted } from '../../simulator/complaint.ts';
+
 /**
  * Something wrong with what a person gave us. The message reads `FILE:LINE: what was found, what
  * was expected`, without the line where there is none to name. The command that meets it prints the
@@ -19,16 +21,6 @@ export class InputError extends Error {
 /** `FILE:LINE`, or `FILE` alone. */
 export function place(file: string, line: number | null): string {
   return line === null ? file : `${file}:${String(line)}`;
-}
-
-/** A value as an error message quotes it: short, on one line, what a terminal might obey escaped. */
-export function quoted(text: string): string {
-  const json = JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
-  // JSON leaves C1 controls, marks of direction and line separators as they are.
-  return json.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (each) => `\\u${(each.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
-  );
 }
 
 /** What a failed file operation means to the person who named the file. */

@@ -1,29 +1,18 @@
 import { existsSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, dirname, extname, resolve } from 'node:path';
-import {
-  isAlias,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  LineCounter,
-  parseDocument,
-  visit,
-  type Document,
-} from 'yaml';
-import { formatInstant, lacksZone, parseInstantMs } from '../../simulator/instants.ts';
+import { expectedTime, formatInstant, parseTimeMs } from '../../simulator/instants.ts';
 import {
   defaultScenarioSettings,
   parseScenario,
   resolveScenario,
   type Scenario,
-  type ScenarioIssue,
   type ScenarioSettings,
 } from '../../simulator/scenario.ts';
 import { TraceError, type Trace } from '../../simulator/trace.ts';
-import { fileError, InputError, place, quoted } from './input-error.ts';
+import { fileError, InputError, quoted } from './input-error.ts';
 import { readTraceCsv, REQUESTS_PER_SECOND_MAX, type TraceCsvOptions } from './trace-csv.ts';
+import { problemsError, readYamlSource } from './yaml-source.ts';
 
 /** Steps of one run: 868 days at 15 s. */
 const RUN_STEPS_MAX = 5_000_000;
@@ -34,7 +23,9 @@ export interface ScenarioOverrides {
   readonly peakNodes?: number;
   /** Replaces `workload.trafficFactor`. */
   readonly trafficFactor?: number;
-  /** Where the run begins and ends: ISO-8601 with its zone. */
+  /** Come after the scenario’s own. */
+  readonly faults?: ScenarioSettings['faults'];
+  /** Where the run begins and ends: ISO-8601 with its zone, or Unix time. */
   readonly from?: string;
   readonly to?: string;
 }
@@ -93,7 +84,7 @@ async function locate(path: string): Promise<Located> {
   switch (extension.toLowerCase()) {
     case '.yaml':
     case '.yml': {
-      const settings = await readScenarioYaml(path);
+      const settings = readScenarioYaml(path);
       const tracePath =
         settings.trace === undefined ? `${stem}.csv` : resolve(dirname(path), settings.trace);
       return { settings, yamlPath: path, tracePath };
@@ -111,7 +102,7 @@ async function locate(path: string): Promise<Located> {
         return { settings: defaultScenarioSettings(), yamlPath: null, tracePath: path };
       }
       const [yamlPath] = beside;
-      const settings = await readScenarioYaml(yamlPath);
+      const settings = readScenarioYaml(yamlPath);
       const named = settings.trace;
       if (named !== undefined && resolve(dirname(yamlPath), named) !== resolve(path)) {
         const problem = `found the trace ${quoted(named)}, expected ${quoted(basename(path))}, beside which this file stands`;
@@ -162,50 +153,14 @@ function checkRunnable(tracePath: string, scenario: Scenario): void {
   }
 }
 
-async function readScenarioYaml(path: string): Promise<ScenarioSettings> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    throw fileError(path, error);
-  }
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const [syntax] = document.errors;
-  if (syntax !== undefined) {
-    const { line } = lines.linePos(syntax.pos[0]);
-    throw new InputError(
-      path,
-      line,
-      `found text that is not YAML (${syntax.message}), expected a scenario`,
-    );
-  }
-  visit(document, {
-    Alias: (_, alias) => {
-      if (alias.resolve(document) === undefined) {
-        const { line } = lines.linePos(alias.range?.[0] ?? 0);
-        const problem = `found *${alias.source}, expected an alias of an anchor before it`;
-        throw new InputError(path, line, problem);
-      }
-    },
-  });
-  let raw: unknown;
-  try {
-    raw = document.toJS();
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new InputError(
-      path,
-      null,
-      `found YAML that cannot be resolved (${reason}), expected a scenario`,
-    );
-  }
-  const { settings, issues } = parseScenario(raw);
+function readScenarioYaml(path: string): ScenarioSettings {
+  const source = readYamlSource(path, 'a scenario');
+  const { settings, issues } = parseScenario(source.value);
   if (settings === null) {
-    throw issuesError(
-      path,
+    throw problemsError(
       issues.map((issue) => ({
-        line: lineOf(document, lines, issue.path),
+        file: path,
+        line: source.lineOf(issue.path),
         message: issue.message,
       })),
     );
@@ -213,43 +168,11 @@ async function readScenarioYaml(path: string): Promise<ScenarioSettings> {
   return settings;
 }
 
-/** All issues in one error, in the order of their lines, each with its own place. */
-function issuesError(path: string, issues: { line: number; message: string }[]): InputError {
-  const [first, ...others] = issues.sort((a, b) => a.line - b.line);
-  const more = others.map(({ line, message }) => `\n${place(path, line)}: ${message}`);
-  return new InputError(path, first.line, first.message + more.join(''));
-}
-
-/** The line of the deepest key or list item on the path that the text has. */
-function lineOf(document: Document, lines: LineCounter, path: ScenarioIssue['path']): number {
-  let offset = 0;
-  let node: unknown = document.contents;
-  for (const key of path) {
-    if (isAlias(node)) {
-      node = node.resolve(document);
-    }
-    if (isMap(node)) {
-      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === key);
-      if (pair === undefined) {
-        break;
-      }
-      offset = (isScalar(pair.key) ? pair.key.range?.[0] : undefined) ?? offset;
-      node = pair.value;
-    } else if (isSeq(node) && typeof key === 'number') {
-      node = node.items[key];
-      offset = (isNode(node) ? node.range?.[0] : undefined) ?? offset;
-    } else {
-      break;
-    }
-  }
-  return lines.linePos(offset).line;
-}
-
 /** The settings with the overrides in place, held to the same ranges. */
 function withOverrides(
   path: string,
   settings: ScenarioSettings,
-  { peakNodes, trafficFactor }: ScenarioOverrides,
+  { peakNodes, trafficFactor, faults = [] }: ScenarioOverrides,
 ): ScenarioSettings {
   const changed = {
     ...(peakNodes === undefined ? {} : { peakNodes }),
@@ -260,7 +183,11 @@ function withOverrides(
     const problems = issues.map(({ message }) => message.replace(/^workload\./, ''));
     throw new InputError(path, null, problems.join('; '));
   }
-  return { ...settings, workload: { ...settings.workload, ...changed } };
+  return {
+    ...settings,
+    workload: { ...settings.workload, ...changed },
+    faults: [...settings.faults, ...faults],
+  };
 }
 
 function instantOverride(
@@ -271,12 +198,9 @@ function instantOverride(
   if (text === undefined) {
     return null;
   }
-  const atMs = parseInstantMs(text);
+  const atMs = parseTimeMs(text);
   if (atMs === null) {
-    const expected = lacksZone(text)
-      ? 'expected its zone as well, like +06:00 or Z at the end'
-      : 'expected ISO-8601 with a zone, like 2026-11-27T20:00:00+06:00';
-    throw new InputError(path, null, `${name}: found ${quoted(text)}, ${expected}`);
+    throw new InputError(path, null, `${name}: found ${quoted(text)}, ${expectedTime(text)}`);
   }
   return atMs;
 }

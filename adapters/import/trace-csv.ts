@@ -2,7 +2,12 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { CsvError, parse, type Parser } from 'csv-parse';
-import { formatInstant, formatOffset, parseInstantMs } from '../../simulator/instants.ts';
+import {
+  formatInstant,
+  formatOffset,
+  parseInstantMs,
+  parseTimeMs,
+} from '../../simulator/instants.ts';
 import { gapRows, makeTrace, type Trace } from '../../simulator/trace.ts';
 import { fileError, InputError, place, quoted } from './input-error.ts';
 
@@ -26,12 +31,6 @@ const HEADER = `the header ${COLUMNS.join(',')}`;
 const ROWS_PER_PROGRESS = 65_536;
 /** A row is two short fields; a longer one is an unclosed quote or no CSV at all. */
 const ROW_BYTES_MAX = 4096;
-/**
- * Unix times above this are milliseconds (from 1973 on), up to it seconds (until the year 5138).
- */
-const UNIX_MS_ABOVE = 1e11;
-/** The last millisecond of the year 9999. */
-const AT_MS_MAX = 253_402_300_799_999;
 const TAB = 9;
 const NEWLINE = 10;
 const CARRIAGE_RETURN = 13;
@@ -236,7 +235,7 @@ class TraceRows {
   }
 
   #timestamp(field: string, line: number): number {
-    const atMs = timestampMs(field) ?? this.#unusualTimestamp(field, line);
+    const atMs = parseTimeMs(field) ?? this.#unusualTimestamp(field, line);
     const lastAtMs = this.count === 0 ? -Infinity : this.#atMs[this.count - 1];
     if (atMs > lastAtMs) {
       return atMs;
@@ -251,7 +250,7 @@ class TraceRows {
   #unusualTimestamp(field: string, line: number): number {
     this.#refuseLineBreak(field, line);
     const text = field.trim();
-    const atMs = timestampMs(text);
+    const atMs = parseTimeMs(text);
     if (atMs !== null) {
       return atMs;
     }
@@ -302,16 +301,6 @@ class TraceRows {
   #error(line: number | null, problem: string): InputError {
     return new InputError(this.#path, line, problem);
   }
-}
-
-/** Epoch milliseconds of a timestamp with its zone, or of a Unix time, else null. */
-function timestampMs(text: string): number | null {
-  if (!/^\d+(\.\d+)?$/.test(text)) {
-    return parseInstantMs(text);
-  }
-  const unix = Number(text);
-  const atMs = Math.round(unix > UNIX_MS_ABOVE ? unix : unix * 1000);
-  return atMs <= AT_MS_MAX ? atMs : null;
 }
 
 /** The rate that a decimal number gives, or null when it is none or out of range. */

@@ -1,7 +1,7 @@
 import { nodesNeeded } from '../demand.ts';
 import { verdict } from '../explain.ts';
 import { numberSetting, type SettingDescriptions } from '../settings.ts';
-import { nodesLacking, type View } from '../view.ts';
+import { helpablePods, nodesLacking, type View } from '../view.ts';
 import { hold, type Policy } from './policy.ts';
 
 const settings = {
@@ -64,7 +64,7 @@ export const trailingMax: Policy<typeof settings> = {
     // Enough nodes in all, and still no room: what is free lies in pieces, or in another zone.
     const lacking = nodesLacking(view, fleet, cluster, 0);
     if (lacking !== null && lacking > 0) {
-      rules.push(verdict('pods-unschedulable', 'fires', lacking, 0));
+      rules.push(verdict('pods-unschedulable', 'fires', helpablePods(view, cluster, 0) ?? 0, 0));
       return {
         action: 'scaleUp',
         count: lacking,

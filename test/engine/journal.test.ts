@@ -60,6 +60,17 @@ function write(records: readonly DecisionRecord[]): Uint8Array {
   return writer.bytes.slice();
 }
 
+/** The JournalError that this throws, or null. */
+function caught(read: () => unknown): JournalError | null {
+  try {
+    read();
+    return null;
+  } catch (error) {
+    expect(error).toBeInstanceOf(JournalError);
+    return error as JournalError;
+  }
+}
+
 const three = known(state({ known: [1, 2, 3].map(idOf), desired: 3 }));
 const quiet = play({ seen: fleetOf(3), stored: three }).record!;
 const busy = play({
@@ -109,6 +120,36 @@ describe('the journal', () => {
       ),
       { numRuns: 500 },
     );
+  });
+
+  test('what was read before the damage is not lost, and where it is said', () => {
+    const begins = [0, 1, 2, 3].map((n) => write([quiet, busy, quiet].slice(0, n)).length);
+    const whole = write([quiet, busy, quiet]);
+    const records = readJournal(whole).records;
+    fc.assert(
+      fc.property(fc.integer({ min: begins[0], max: whole.length - 1 }), (at) => {
+        // The record that is cut is the one that begins last before the cut.
+        const n = begins.filter((begin) => begin <= at).length - 1;
+        const read = caught(() => readJournal(whole.slice(0, at)));
+        if (begins.includes(at)) {
+          expect(read).toBe(null);
+          return;
+        }
+        expect(read?.whole).toEqual({ header: HEADER, records: records.slice(0, n) });
+        expect(read?.offset).toBeGreaterThanOrEqual(begins[n]);
+        expect(read?.offset).toBeLessThanOrEqual(at);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('without a header there is nothing to keep', () => {
+    expect(caught(() => readJournal(new Uint8Array(3)))).toMatchObject({ offset: 0, whole: null });
+  });
+
+  test('a number has eight bytes at most', () => {
+    const endless = Uint8Array.from([...write([]), ...Array<number>(400).fill(255), 1]);
+    expect(() => readJournal(endless)).toThrow('a number of more than eight bytes');
   });
 
   test('of another schema is refused by name', () => {

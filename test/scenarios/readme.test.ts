@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { FAULTS } from '../../simulator/faults/index.ts';
+import { EFFECT_KINDS } from '../../simulator/interpret.ts';
 import { defaultScenarioSettings, parseScenario } from '../../simulator/scenario.ts';
 
 const readme = await readFile(new URL('../../scenarios/README.md', import.meta.url), 'utf8');
 
 /** Key and default of each row of the settings' table. */
-const [, settings] = readme.split('## The settings: YAML');
+const [, settings, faults] = readme.split(/^## (?:The settings: YAML|Faults)$/m);
 const documented = new Map(
   Array.from(settings.matchAll(/^\| `([\w.[\]]+)` \| ([^|]+) \|/gm), ([, key, shown]) => [
     key,
@@ -59,22 +61,40 @@ describe('scenarios/README.md', () => {
         events: [{ kind: 'shortage', at: '2026-01-01T00:00Z', until: '2026-01-02T00:00Z' }],
       },
       prometheus: { outages: [{ from: '2026-01-01T00:00Z', to: '2026-01-02T00:00Z' }] },
+      faults: [{ effect: 'listNodes', mode: 'empty' }],
     });
-    const required = ['name', 'requestMillicpu', 'requestMib', 'usageMillicpu', 'workingSetMib'];
-    for (const [key, value] of Object.entries(settings?.workload.others[0] ?? {})) {
-      const expected = required.includes(key) ? '(required)' : shown(value);
-      expect(documented.get(`workload.others[].${key}`), key).toBe(expected);
-    }
-    for (const [key, value] of Object.entries(settings?.market.events[0] ?? {})) {
-      const expected = value === null ? 'null' : '(required)';
-      expect(documented.get(`market.events[].${key}`), key).toBe(expected);
-    }
+    const holds = (list: string, item: object | undefined, required: readonly string[]): void => {
+      expect(item, list).toBeDefined();
+      for (const [key, value] of Object.entries(item ?? {})) {
+        const expected = required.includes(key) ? '(required)' : shown(value);
+        expect(documented.get(`${list}[].${key}`), key).toBe(expected);
+      }
+    };
+    const numbers = ['requestMillicpu', 'requestMib', 'usageMillicpu', 'workingSetMib'];
+    holds('workload.others', settings?.workload.others[0], ['name', ...numbers]);
+    holds('faults', settings?.faults[0], ['effect', 'mode']);
+    holds('market.events', settings?.market.events[0], ['kind', 'at', 'until']);
     for (const key of Object.keys(settings?.calendar[0] ?? {})) {
       expect(documented.get(`calendar[].${key}`), key).toBe('(required)');
     }
     for (const key of Object.keys(settings?.prometheus.outages[0] ?? {})) {
       expect(documented.get(`prometheus.outages[].${key}`), key).toBe('(required)');
     }
+  });
+
+  it('documents every fault: what happens, and which effects it can strike', () => {
+    const rows = Array.from(faults.matchAll(/^\| `([a-z-]+)` \| ([^|]+) \| ([^|]+) \|$/gm));
+    const told = rows.map(([, name, summary, to]) => ({ name, summary, to }));
+    const calls = EFFECT_KINDS.filter((kind) => kind !== 'pause');
+    expect(told).toEqual(
+      FAULTS.map(({ name, summary, strikes }) => {
+        const kinds = EFFECT_KINDS.filter(strikes);
+        const all = kinds.length === EFFECT_KINDS.length;
+        const named = kinds.map((kind) => `\`${kind}\``).join(', ');
+        const to = all ? 'anything' : kinds.length === calls.length ? 'any call' : named;
+        return { name, summary, to };
+      }),
+    );
   });
 
   it('documents nothing that does not exist', () => {

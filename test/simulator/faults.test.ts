@@ -16,7 +16,7 @@ import {
   withFaults,
   type Fault,
   type FaultMode,
-} from '../../simulator/faults.ts';
+} from '../../simulator/faults/index.ts';
 import { stream } from '../../simulator/random.ts';
 
 const T = 1_795_716_000_000;

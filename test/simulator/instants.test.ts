@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatInstant, lacksZone, parseInstantMs } from '../../simulator/instants.ts';
+import {
+  expectedTime,
+  formatInstant,
+  lacksZone,
+  parseInstantMs,
+  parseTimeMs,
+} from '../../simulator/instants.ts';
 
 const firstMs = Date.UTC(2000, 0, 1) - 2000 * 365.2425 * 86_400_000;
 const anyMs = fc.integer({ min: Math.ceil(firstMs) + 86_400_000, max: Date.UTC(9999, 11, 30) });
@@ -102,5 +108,28 @@ describe('formatInstant', () => {
     for (const ms of [NaN, Infinity, 1e18, -1e18]) {
       expect(() => formatInstant(ms, 0)).toThrow(RangeError);
     }
+  });
+});
+
+describe('a time as people write it', () => {
+  it.each([
+    ['2026-11-27T20:00:00+06:00', Date.UTC(2026, 10, 27, 14)],
+    ['1795788000', 1_795_788_000_000],
+    ['1795788000.25', 1_795_788_000_250],
+    ['1795788000000', 1_795_788_000_000],
+    ['100000000000', 100_000_000_000_000],
+    ['100000000001', 100_000_000_001],
+    ['253402300799999', 253_402_300_799_999],
+  ])('%s', (text, atMs) => {
+    expect(parseTimeMs(text)).toBe(atMs);
+  });
+
+  it.each(['253402300800000', '-5', '1e9', 'noon', '', '2026-11-27T20:00:00'])('not %s', (text) => {
+    expect(parseTimeMs(text)).toBe(null);
+  });
+
+  it('without its zone it is told so, and otherwise what it should be', () => {
+    expect(expectedTime('2026-11-27T20:00')).toMatch(/^expected its zone as well/);
+    expect(expectedTime('noon')).toMatch(/^expected ISO-8601 with a zone, .* Unix time/);
   });
 });

@@ -10,7 +10,7 @@ import {
   type Effect,
   type EffectKind,
 } from '../../engine/index.ts';
-import type { Fault } from '../../simulator/faults.ts';
+import type { Fault } from '../../simulator/faults/index.ts';
 import { clusterOf, run, type Observer, type Run, type RunOptions } from '../../simulator/run.ts';
 import { priceBook } from '../../simulator/prices/index.ts';
 import { runUnconstrained } from '../../simulator/unconstrained.ts';
@@ -184,6 +184,7 @@ describe('the journal', () => {
       scenario: 'sale',
       seed: 9,
       cycleSeconds: 120,
+      faults: [],
       cluster: clusterOf(sale, priceBook('techflow')!, 9),
       policy: 'trailing-max',
       settings: policyOf('trailing-max').settings,
@@ -191,6 +192,28 @@ describe('the journal', () => {
     expect(header.cluster.calendar).toEqual(sale.calendar);
     expect(header.cluster.onDemandBdtPerHour).toBeCloseTo(33.333333, 9);
     expect(header.cluster.spotBdtPerHour).toBe(10);
+  });
+
+  it('names the faults of the run, which are the scenario’s unless others are given', () => {
+    const fault: Fault = {
+      effect: 'listNodes',
+      mode: 'fail',
+      rate: 0.5,
+      fromMs: 0,
+      toMs: Infinity,
+    };
+    const scenario = { ...sale, faults: [fault] };
+    const own = runOf('node-fleet', { scenario });
+    expect(readJournal<Header>(own.journal).header).toMatchObject({
+      faults: [{ effect: 'listNodes', mode: 'fail', ratePercent: 50, to: null }],
+    });
+    expect(digest(own)).toBe(digest(runOf('node-fleet', { faults: [fault] })));
+    expect(digest(runOf('node-fleet', { scenario, faults: [] }))).toBe(digest(runOf('node-fleet')));
+    // Not only the name: the node list was really refused.
+    const unread = readJournal(own.journal).records.filter(
+      ({ decided }) => decided?.view.nodesKnown === false,
+    );
+    expect(unread.length).toBeGreaterThan(10);
   });
 });
 

@@ -4,6 +4,7 @@ import {
   parseScenario,
   requestsPerSecondForNodes,
   resolveScenario,
+  settingsOfFault,
   webPodsPerNode,
   type ScenarioSettings,
 } from '../../simulator/scenario.ts';
@@ -101,6 +102,7 @@ describe('parseScenario', () => {
       },
       prometheus: { failedScrapePercent: 0, outages: [] },
       calendar: [],
+      faults: [],
       timeZoneOffsetMinutes: 360,
       prices: 'techflow',
       worldStepSeconds: 15,
@@ -207,6 +209,26 @@ describe('parseScenario', () => {
       'found 0, expected a whole number from 1 to 60000',
     ],
     [
+      'workload.others.0.kind',
+      { workload: { others: [{ ...other, kind: 'deploymnet' }] } },
+      'found "deploymnet", did you mean "deployment"?',
+    ],
+    [
+      'faults.0.effect',
+      { faults: [{ effect: 'lauchInstances', mode: 'fail' }] },
+      'found "lauchInstances", did you mean "launchInstances"?',
+    ],
+    [
+      'faults.0.mode',
+      { faults: [{ effect: 'launchInstances', mode: 'explode' }] },
+      'found "explode", expected one of fail, hang, slow, ',
+    ],
+    [
+      'faults.0.ratePercent',
+      { faults: [{ effect: 'launchInstances', mode: 'fail', ratePercent: 101 }] },
+      'found 101, expected a number from 0 to 100',
+    ],
+    [
       'policies.node-fleet',
       { policies: { 'node-fleet': 3 } },
       'found 3, expected a mapping of settings',
@@ -257,6 +279,7 @@ describe('parseScenario', () => {
 
   describe('refuses settings that exclude one another', () => {
     const sale = { name: 'sale', startAt: '2026-11-27T20:00:00+06:00' };
+    const fault = { effect: 'listNodes', mode: 'empty' };
     it.each<[string, object]>([
       ['cluster.zones.1', { cluster: { zones: ['a', 'a'] } }],
       ['cluster.worker.allocatableMillicpu', { cluster: { worker: { millicpu: 1900 } } }],
@@ -289,6 +312,12 @@ describe('parseScenario', () => {
         { prometheus: { outages: [{ from: event.until, to: event.at }] } },
       ],
       ['calendar.0.endAt', { calendar: [{ ...sale, endAt: '2026-11-27T14:00:00Z' }] }],
+      ['faults.0.mode', { faults: [{ effect: 'commitState', mode: 'stale' }] }],
+      ['faults.0.mode', { faults: [{ effect: 'pause', mode: 'fail' }] }],
+      [
+        'faults.1.to',
+        { faults: [fault, { ...fault, from: '2026-11-27T14:00:00Z', to: sale.startAt }] },
+      ],
       ['cycleSeconds', { cycleSeconds: 100 }],
     ])('%s: %j', (path, raw) => {
       expect(issueOf({ version: 1, ...raw })).toMatch(`${path} | ${path}: found `);
@@ -416,6 +445,34 @@ describe('resolveScenario', () => {
       { fromMs: 0, toMs: 60_000 },
       { fromMs: 120_000, toMs: 180_000 },
     ]);
+  });
+
+  it('faults are probabilities in a window that is open where it does not say', () => {
+    const launches = { effect: 'launchInstances', mode: 'fail' };
+    const window = { from: '1970-01-01T06:01:00+06:00', to: '1970-01-01T00:02:00Z' };
+    const settings = parsed({ faults: [launches, { ...launches, ratePercent: 7, ...window }] });
+    const { scenario, warnings } = resolveScenario(settings, trace);
+    expect(warnings).toEqual([]);
+    expect(scenario.faults).toEqual([
+      { effect: 'launchInstances', mode: 'fail', rate: 1, fromMs: -Infinity, toMs: Infinity },
+      { effect: 'launchInstances', mode: 'fail', rate: 0.07, fromMs: 60_000, toMs: 120_000 },
+    ]);
+    // And back, as a scenario could have had them.
+    expect(scenario.faults.map((each) => settingsOfFault(each, 360))).toEqual([
+      { ...launches, ratePercent: 100, from: null, to: null },
+      { ...launches, ratePercent: 7, from: window.from, to: '1970-01-01T06:02:00+06:00' },
+    ]);
+  });
+
+  it('warns of a fault that the run never meets', () => {
+    const launches = { effect: 'launchInstances', mode: 'fail' };
+    const warned = (window: object) =>
+      resolveScenario(parsed({ faults: [{ ...launches, ...window }] }), trace).warnings;
+    const never = ['faults: launchInstances fail is outside the traffic, so it never strikes'];
+    expect(warned({ to: '1970-01-01T00:00:00Z' })).toEqual(never);
+    expect(warned({ from: '1970-01-01T00:04:00Z' })).toEqual(never);
+    expect(warned({ from: '1970-01-01T00:03:59Z' })).toEqual([]);
+    expect(warned({ to: '1970-01-01T00:00:01Z' })).toEqual([]);
   });
 
   it('warns of what is hardly meant', () => {

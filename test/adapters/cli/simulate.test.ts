@@ -48,6 +48,7 @@ interface SimulateJson extends Record<string, unknown> {
     readonly policy: string;
     readonly fromBdtPerPodMinute: number;
   }[];
+  readonly faults: readonly { readonly from: string | null; readonly to: string | null }[];
   readonly warnings: readonly string[];
 }
 
@@ -175,6 +176,7 @@ describe('what simulate --json promises', () => {
       'clairvoyant',
       'breakEvens',
       'bestByWaitingPrice',
+      'faults',
       'warnings',
       'unavoidable',
     ]);
@@ -185,6 +187,7 @@ describe('what simulate --json promises', () => {
       engineDigest: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
       priceBook: 'techflow',
       waitingPriceBdtPerPodMinute: { sale: 100, other: 20 },
+      faults: [],
       warnings: [],
     });
     expect(document.runs.map(({ policy }) => policy)).toEqual(policyNames);
@@ -539,6 +542,85 @@ describe('journal files', () => {
   });
 });
 
+describe('what goes wrong', () => {
+  const args = () => [trace, '--policy', 'node-fleet'];
+
+  test('--fault comes after the scenario’s faults, and both are named', async () => {
+    const yaml = 'version: 1\nfaults:\n  - { effect: listNodes, mode: slow }\n';
+    writeText(folder.path, 'faulty.yaml', yaml);
+    const faulty = writeText(folder.path, 'faulty.csv', traceCsv());
+    const window = '2026-11-27T12:10:00Z-2026-11-27T18:30:00+06:00';
+    const options = [
+      faulty,
+      '--policy',
+      'node-fleet',
+      '--fault',
+      `queryMetrics:hang:12.5:${window}`,
+    ];
+    const [{ faults, runs }, text, quiet] = await Promise.all([
+      simulated(...options),
+      simulate(...options),
+      simulated(...args()),
+    ]);
+    expect(faults).toEqual([
+      { effect: 'listNodes', mode: 'slow', ratePercent: 100, from: null, to: null },
+      {
+        effect: 'queryMetrics',
+        mode: 'hang',
+        ratePercent: 12.5,
+        from: '2026-11-27T18:10:00+06:00',
+        to: '2026-11-27T18:30:00+06:00',
+      },
+    ]);
+    expect(text.stdout).toContain('\nfault: listNodes slow, each time\n');
+    expect(text.stdout).toContain(
+      '\nfault: queryMetrics hang, 12.5 % of the time from 27 Nov 18:10 to 27 Nov 18:30\n',
+    );
+    expect(widthOf(text.stdout)).toBeLessThanOrEqual(80);
+    expect(runs[0].journalSha256).not.toBe(quiet.runs[0].journalSha256);
+  });
+
+  test('a window may be Unix seconds, and open at either end', async () => {
+    const begin = 1_795_781_400; // 2026-11-27T12:10:00Z
+    const windows = [
+      `${String(begin)}-`,
+      `-${String(begin)}`,
+      `${String(begin)}-${String(begin + 60)}`,
+    ];
+    const { faults } = await simulated(
+      ...args(),
+      ...windows.flatMap((window) => ['--fault', `listPods:fail::${window}`]),
+    );
+    const at = (minute: string) => `2026-11-27T18:${minute}:00+06:00`;
+    expect(faults.map(({ from, to }) => [from, to])).toEqual([
+      [at('10'), null],
+      [null, at('10')],
+      [at('10'), at('11')],
+    ]);
+  });
+
+  test.each([
+    ['launchInstances', /found "launchInstances", expected EFFECT:MODE\[:PERCENT\[:FROM-TO\]\]/],
+    ['lauchInstances:fail', /effect: found "lauchInstances", did you mean "launchInstances"\?/],
+    ['launchInstances:fial', /mode: found "fial", did you mean "fail"\?/],
+    ['commitState:stale', /mode: found "stale", expected a mode that commitState can meet: fail, /],
+    ['listNodes:fail:101', /ratePercent: found 101, expected a number from 0 to 100/],
+    ['listNodes:fail:half', /ratePercent: found "half", expected a number from 0 to 100/],
+    ['listNodes:fail:50:noon', /found the window "noon", expected FROM-TO/],
+    ['listNodes:fail:50:-', /found the window "-", expected FROM-TO/],
+    [
+      'listNodes:fail:50:2-1',
+      /to: found "1970-01-01T00:00:01Z", expected an instant after its start/,
+    ],
+  ])('%s is a mistake', async (fault, message) => {
+    const { exitCode, stdout, stderr } = await simulate(...args(), '--fault', fault);
+    expect(stderr).toMatch(message);
+    expect(stderr).toMatch(/^node-fleet: --fault: [^\n]+\n$/);
+    expect(exitCode).toBe(2);
+    expect(stdout).toBe('');
+  });
+});
+
 describe('bad input is told in one line and ends with 2', () => {
   const policyFile = (text: string): string[] => [
     trace,
@@ -630,7 +712,7 @@ describe('bad input is told in one line and ends with 2', () => {
     [
       'a policy file that is no YAML',
       () => policyFile('version: 1\npolicy: [\n'),
-      /bad\.yaml:\d: found neither YAML nor JSON/,
+      /bad\.yaml:\d: found text that is not YAML \(.*\), expected a policy file/,
     ],
     [
       'a policy file of another version',
@@ -684,7 +766,7 @@ describe('bad input is told in one line and ends with 2', () => {
     [
       'an unknown price book',
       () => [trace, '--price-book', 'techflaw'],
-      /--price-book: found "techflaw", expected one of techflow/,
+      /--price-book: found "techflaw", did youted one of techflow/,
     ],
     ...['free', 'sale=1,5', '1,2', 'sale=1,sale=2', '1000001'].map(
       (text): [string, () => string[], RegExp] => [

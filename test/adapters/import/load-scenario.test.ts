@@ -273,7 +273,8 @@ describe('what the command line changes', () => {
       'shop.csv: from: found "2026-11-27T12:01:00", expected its zone as well, like +06:00 or Z at the end',
     );
     expect(await problemOf('shop.csv', { to: 'noon' })).toBe(
-      'shop.csv: to: found "noon", expected ISO-8601 with a zone, like 2026-11-27T20:00:00+06:00',
+      'shop.csv: to: found "noon", expected ISO-8601 with a zone, like 2026-11-27T20:00:00+06:00, ' +
+        'or Unix time in seconds or milliseconds',
     );
     const [from, to] = ['2026-11-27T12:01:00+06:00', '2026-11-27T06:01:00Z'];
     expect(await problemOf('shop.csv', { from, to })).toBe(

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { formatBdt, formatLakh } from '../../../adapters/cli/money.ts';
+import { formatBdt, formatLakh } from '../../reports/money.ts';
 
 describe('taka', () => {
   test.each([

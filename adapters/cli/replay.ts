@@ -1,0 +1,226 @@
+import type { Command } from 'commander';
+import type { ConfiguredPolicy, Decision, ReadRecord, Redecided } from '../../engine/index.ts';
+import { decisionSentence, decisionWords } from '../../reports/sentences.ts';
+import { date, timeOfDay, zoneName } from '../../reports/words.ts';
+import { formatInstant } from '../../simulator/index.ts';
+import { InputError } from '../import/input-error.ts';
+import { collect, newCommand } from './command.ts';
+import { EXIT_CHECK_FAILED } from './failure.ts';
+import { readJournalFile, redecideFile, type JournalFile } from './journal-file.ts';
+import { choosePolicy } from './policy-settings.ts';
+import { ENGINE_DIGEST } from './project.ts';
+import { wrapped, WIDTH } from './text.ts';
+
+interface ReplayOptions {
+  readonly policy?: string;
+  readonly set?: readonly string[];
+  readonly json?: true;
+}
+
+/** Differences that are told to people; --json has all. */
+const SHOWN = 5;
+
+export function replayCommand(): Command {
+  return newCommand('replay')
+    .summary('decide every cycle of a journal again and compare')
+    .description(
+      'Decides every cycle of a journal again, on what it saw, and compares. Exits with 1 if a cycle is decided otherwise.',
+    )
+    .argument('<journal>', 'a journal, as simulate --journal writes it')
+    .option('--policy <name>', 'what this policy would have decided on the same views')
+    .option(
+      '--set <key=number>',
+      "a setting instead of the journal's, or of --policy's default; repeatable",
+      collect,
+    )
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample: npm run replay -- sale.journal --set cpuHighPercent=60')
+    .action(replay);
+}
+
+/** A cycle that is decided otherwise. */
+interface Difference {
+  readonly number: number;
+  readonly record: ReadRecord;
+  readonly again: Redecided;
+}
+
+function replay(path: string, options: ReplayOptions): void {
+  const file = readJournalFile(path);
+  const other = otherPolicy(file, options);
+  const differences: Difference[] = [];
+  let decidedCount = 0;
+  let number = 0;
+  for (const again of redecideFile(file, other)) {
+    number++;
+    if (again === null) {
+      continue;
+    }
+    decidedCount++;
+    const record = file.records[number - 1];
+    // Another policy has other rules: what it does is what is compared.
+    if (other === undefined ? !again.same : !isSameDeed(again, record)) {
+      differences.push({ number, record, again });
+    }
+  }
+  const replayed: Replayed = {
+    file,
+    other: other ?? null,
+    sets: options.set ?? [],
+    differences,
+    decidedCount,
+  };
+  if (file.cutOff !== null) {
+    const before =
+      differences.length === 0
+        ? 'are decided the same again'
+        : `are not all decided the same again: ${String(differences.length)} differ`;
+    throw new InputError(
+      path,
+      null,
+      `${file.cutOff}; the ${String(number)} cycles before ${before}`,
+    );
+  }
+  process.stdout.write(
+    options.json ? `${JSON.stringify(replayJson(replayed), null, 2)}\n` : replayText(replayed),
+  );
+  if (differences.length > 0) {
+    process.exitCode = EXIT_CHECK_FAILED;
+  }
+}
+
+interface Replayed {
+  readonly file: JournalFile;
+  readonly other: ConfiguredPolicy | null;
+  readonly sets: readonly string[];
+  readonly differences: readonly Difference[];
+  readonly decidedCount: number;
+}
+
+/** What to decide with instead of what the journal was decided with; undefined: that. */
+function otherPolicy(
+  file: JournalFile,
+  { policy, set }: ReplayOptions,
+): ConfiguredPolicy | undefined {
+  if (policy === undefined && set === undefined) {
+    return undefined;
+  }
+  const { name } = file.configured.policy;
+  const before = policy === undefined || policy === name ? file.header.settings : {};
+  return choosePolicy(policy ?? name, before, set ?? []);
+}
+
+function isSameDeed({ decided }: Redecided, { decided: journalled }: ReadRecord): boolean {
+  const now = decided.decision;
+  const before = journalled?.decision;
+  return (
+    now.action === before?.action && now.count === before.count && now.repair === before.repair
+  );
+}
+
+function replayText(replayed: Replayed): string {
+  const { file, other, sets, differences, decidedCount } = replayed;
+  const { header, records } = file;
+  const heading = [
+    `${header.policy} on ${header.scenario}`,
+    `seed ${String(header.seed)}`,
+    `${String(records.length)} cycles, of which ${String(decidedCount)} decided`,
+  ];
+  const lines = [...wrapped(heading.join(', '), WIDTH)];
+  if (file.engineDigest !== ENGINE_DIGEST) {
+    const wrote =
+      file.engineDigest === null
+        ? 'The journal does not say which engine wrote it'
+        : `Written by engine ${file.engineDigest}`;
+    lines.push(...wrapped(`${wrote}; this is engine ${ENGINE_DIGEST}.`, WIDTH));
+  }
+  const changed = sets.length === 0 ? '' : ` with ${sets.join(', ')}`;
+  const by = other === null ? '' : ` by ${other.policy.name}${changed}`;
+  if (differences.length === 0) {
+    lines.push(...wrapped(`Every cycle is decided the same again${by}.`, WIDTH));
+    return `${lines.join('\n')}\n`;
+  }
+  const count = `${String(differences.length)} of ${String(decidedCount)} cycles`;
+  lines.push(...wrapped(`${count} are decided otherwise${by}:`, WIDTH));
+  for (const difference of differences.slice(0, SHOWN)) {
+    lines.push('', ...differenceLines(difference, replayed));
+  }
+  const more = differences.length - SHOWN;
+  if (more > 0) {
+    lines.push('', `and ${String(more)} more; --json has them all`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** The same rules under another engine: which verdicts differ is what matters. Another policy: what it does, and why. */
+function differenceLines(
+  { number, record, again }: Difference,
+  { file, other }: Replayed,
+): string[] {
+  const { header } = file;
+  const offsetMinutes = header.cluster.timeZoneOffsetMinutes;
+  const { startedAtMs, decided } = record;
+  const time = `${date(startedAtMs, offsetMinutes)} ${timeOfDay(startedAtMs, offsetMinutes)}`;
+  const [before, now] =
+    other === null
+      ? [withVerdicts(decided), withVerdicts({ ...again.decided, ...again.decided.explanation })]
+      : [
+          decided === null ? 'nothing' : decisionWords(decided.decision),
+          decisionSentence(again.decided, {
+            view: again.view,
+            cluster: header.cluster,
+            settings: other.settings,
+            offsetMinutes,
+            lastScaledBy: null,
+          }),
+        ];
+  return [
+    `cycle ${String(number)}, ${time} ${zoneName(offsetMinutes)}`,
+    ...wrapped(`journal: ${before}`, WIDTH, '  '),
+    ...wrapped(`now: ${now}`, WIDTH, '  '),
+  ];
+}
+
+function withVerdicts(
+  decided: {
+    readonly decision: Decision;
+    readonly rules: readonly { readonly rule: string; readonly verdict: string }[];
+  } | null,
+): string {
+  if (decided === null) {
+    return 'nothing';
+  }
+  const said = decided.rules.map(({ rule, verdict }) => `${rule} ${verdict}`).join(', ');
+  return `${decisionWords(decided.decision)}${said === '' ? '' : ` (${said})`}`;
+}
+
+/** The document that `replay --json` prints. Its keys are a contract: they are added to, never changed. */
+function replayJson({ file, other, differences, decidedCount }: Replayed): object {
+  const { header, records, engineDigest } = file;
+  return {
+    schema: 'node-fleet/replay@1',
+    scenario: header.scenario,
+    seed: header.seed,
+    policy: header.policy,
+    settings: header.settings,
+    faults: header.faults,
+    other: other === null ? null : { policy: other.policy.name, settings: other.settings },
+    engineDigest: ENGINE_DIGEST,
+    journalEngineDigest: engineDigest,
+    cycles: records.length,
+    decided: decidedCount,
+    isSame: differences.length === 0,
+    differences: differences.map(({ number, record, again }) => ({
+      cycle: number,
+      startedAt: formatInstant(record.startedAtMs, header.cluster.timeZoneOffsetMinutes),
+      journal: record.decided && {
+        decision: record.decided.decision,
+        rules: record.decided.rules,
+      },
+      now: {
+        decision: again.decided.decision,
+        rules: again.decided.explanation.rules.map(({ rule, verdict }) => ({ rule, verdict })),
+      },
+    })),
+  };
+}
