@@ -8,6 +8,8 @@ export default defineConfig({
   define: { NODE_FLEET_ENGINE_DIGEST: JSON.stringify(engineDigest(root)) },
   test: {
     include: ['test/**/*.test.ts'],
+    // Those start other programs: `npm run test:integration`.
+    exclude: ['test/integration/peers/**', 'node_modules/**'],
     setupFiles: ['test/setup.ts'],
     pool: 'threads',
     testTimeout: 60_000,
