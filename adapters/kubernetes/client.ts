@@ -37,8 +37,8 @@ const PAGES_MAX = 100;
 export class KubernetesApi {
   readonly #url: URL;
   readonly #source: AccessSource;
-  #agent: Agent | null = null;
-  #agentCa = '';
+  /** By the authority that each believes. One is not ended while another call may still use it. */
+  readonly #agents = new Map<string, Agent>();
 
   /** @param url such as `https://10.20.0.10:6443`: nothing but https will do */
   constructor(url: string, source: AccessSource) {
@@ -104,8 +104,10 @@ export class KubernetesApi {
 
   /** Ends every connection. */
   close(): void {
-    this.#agent?.destroy();
-    this.#agent = null;
+    for (const agent of this.#agents.values()) {
+      agent.destroy();
+    }
+    this.#agents.clear();
   }
 
   #send(
@@ -113,11 +115,8 @@ export class KubernetesApi {
     { token, ca }: KubernetesAccess,
     signal: AbortSignal,
   ): Promise<HttpAnswer> {
-    if (this.#agent === null || this.#agentCa !== ca) {
-      this.#agent?.destroy();
-      this.#agent = new Agent({ ca, keepAlive: true });
-      this.#agentCa = ca;
-    }
+    const agent = this.#agents.get(ca) ?? new Agent({ ca, keepAlive: true });
+    this.#agents.set(ca, agent);
     const url = new URL(path, this.#url);
     url.search = new URLSearchParams(query).toString();
     const headers = {
@@ -126,7 +125,7 @@ export class KubernetesApi {
       ...(body === undefined ? {} : { 'content-type': contentType }),
     };
     const text = body === undefined ? {} : { body: JSON.stringify(body) };
-    return call(this.#agent, { method, url, headers, ...text }, signal);
+    return call(agent, { method, url, headers, ...text }, signal);
   }
 }
 
