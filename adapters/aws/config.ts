@@ -86,6 +86,9 @@ const cluster: z.ZodType<Cluster> = z.object({
   onDemandBdtPerHour: z.number().nonnegative(),
   spotBdtPerHour: z.number().nonnegative(),
   calendar: z.array(z.object({ name: z.string(), startAtMs: z.int(), endAtMs: z.int() })),
+  timeZoneOffsetMinutes: z.int().min(-840).max(840).default(360),
+  // Nobody is simulated here.
+  operatorDelaysMs: z.tuple([]).default([]),
 });
 
 const inbox = { NODE_FLEET_STATE_TABLE: text, NODE_FLEET_INBOX_KEY: text };

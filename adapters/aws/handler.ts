@@ -135,7 +135,7 @@ async function runCycle(
         days: config.journalDays,
         header: journalHeader(cluster, config.configured),
       }),
-      queryMetrics: ({ atMs }, signal) => prometheus.queryMetrics(atMs, signal),
+      queryMetrics: ({ atMs, custom }, signal) => prometheus.queryMetrics(atMs, custom, signal),
       publishMetrics: ({ workers, ready, inFlight, doomed, pending }) => {
         publish({
           Workers: workers,

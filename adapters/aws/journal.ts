@@ -17,8 +17,6 @@ export const ENGINE_DIGEST = NODE_FLEET_ENGINE_DIGEST;
 
 /** The schedule’s interval, as infra/triggers.ts has it. */
 const CYCLE_SECONDS = 120;
-/** The zone in which its times are told: Dhaka’s. */
-const TIME_ZONE_OFFSET_MINUTES = 360;
 
 /** What a journal of the Lambda says of itself, in the simulator’s words. */
 export function journalHeader(cluster: Cluster, { policy, settings }: ConfiguredPolicy): object {
@@ -28,7 +26,7 @@ export function journalHeader(cluster: Cluster, { policy, settings }: Configured
     scenario: cluster.id,
     seed: 0,
     cycleSeconds: CYCLE_SECONDS,
-    timeZoneOffsetMinutes: TIME_ZONE_OFFSET_MINUTES,
+    timeZoneOffsetMinutes: cluster.timeZoneOffsetMinutes,
     faults: [],
     cluster,
     policy: policy.name,

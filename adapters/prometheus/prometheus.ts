@@ -1,14 +1,17 @@
 import { Agent } from 'node:http';
 import {
   METRIC_NAMES,
-  type Metrics,
+  type MetricName,
   type MissingReason,
   type Reading,
 } from '../../engine/index.ts';
 import type { AnswerTo } from '../answer.ts';
 import { CallFailed, failureOf } from '../failure.ts';
 import { call } from '../http.ts';
-import { promQl, QUERIES, type Part } from './queries.ts';
+import { CUSTOM_QUERIES, promQl, QUERIES, type Part } from './queries.ts';
+
+/** The answer to what is not asked. */
+const NOTHING = Promise.resolve({ status: 'success', data: { result: [] } });
 
 /** Reads metrics over Prometheus’ HTTP API. */
 export class Prometheus {
@@ -23,24 +26,45 @@ export class Prometheus {
   /**
    * Every reading at one instant, all asked at once. What cannot be read says why; the whole fails only where Prometheus
    * answered nothing at all.
+   *
+   * @param custom names of readings beside the standard ones; one that is not known is `empty`
    */
-  async queryMetrics(atMs: number, signal: AbortSignal): Promise<AnswerTo<'queryMetrics'>> {
+  async queryMetrics(
+    atMs: number,
+    custom: readonly string[],
+    signal: AbortSignal,
+  ): Promise<AnswerTo<'queryMetrics'>> {
+    const queries = [
+      ...METRIC_NAMES.map((name) => QUERIES[name]),
+      ...custom.map((name) =>
+        Object.hasOwn(CUSTOM_QUERIES, name) ? CUSTOM_QUERIES[name] : undefined,
+      ),
+    ];
     const asked = await Promise.allSettled(
-      METRIC_NAMES.map((name) => this.#query(promQl(QUERIES[name]), atMs, signal)),
+      queries.map((query) =>
+        query === undefined ? NOTHING : this.#query(promQl(query), atMs, signal),
+      ),
     );
-    const first = asked[0];
-    if (first.status === 'rejected' && asked.every(({ status }) => status === 'rejected')) {
+    const standard = asked.slice(0, METRIC_NAMES.length);
+    const [first] = standard;
+    if (first.status === 'rejected' && standard.every(({ status }) => status === 'rejected')) {
       return failureOf(first.reason);
     }
-    const metrics = {} as { -readonly [name in keyof Metrics]: Metrics[name] };
-    METRIC_NAMES.forEach((name, n) => {
-      const answer = asked[n];
-      metrics[name] =
-        answer.status === 'fulfilled'
-          ? readingOf(answer.value)
-          : { missing: failureOf(answer.reason).reason === 'timeout' ? 'timeout' : 'unavailable' };
+    const readings = asked.map((answer): Reading => {
+      if (answer.status === 'fulfilled') {
+        return readingOf(answer.value);
+      }
+      const { reason } = failureOf(answer.reason);
+      return missing(reason === 'timeout' ? 'timeout' : 'unavailable');
     });
-    return { ok: true, metrics };
+    const standardReadings = METRIC_NAMES.map((name, n) => [name, readings[n]]);
+    return {
+      ok: true,
+      metrics: {
+        ...(Object.fromEntries(standardReadings) as Record<MetricName, Reading>),
+        custom: custom.map((name, n) => ({ name, reading: readings[METRIC_NAMES.length + n] })),
+      },
+    };
   }
 
   /** Ends every connection. */

@@ -1,4 +1,9 @@
-import type { MetricName } from '../../engine/index.ts';
+import {
+  CPU_AS_WRITTEN,
+  PENDING_AS_WRITTEN,
+  QUERIES_AS_WRITTEN,
+  type MetricName,
+} from '../../engine/index.ts';
 
 /**
  * What Prometheus is asked, in one place. Each reading is one query whose answer has up to four parts, told apart by the
@@ -85,6 +90,12 @@ export const QUERIES: Readonly<Record<MetricName, ReadingQuery>> = {
     coverage: share(`count by (instance) (http_requests_total{${SHOP}})`, SHOP),
     exportersUp: up(SHOP),
   },
+};
+
+/** Readings that only some policy asks for, by the name that it knows them by. */
+export const CUSTOM_QUERIES: Readonly<Record<string, ReadingQuery>> = {
+  [CPU_AS_WRITTEN]: { value: QUERIES_AS_WRITTEN[CPU_AS_WRITTEN], ...CPU_COVERAGE },
+  [PENDING_AS_WRITTEN]: { value: QUERIES_AS_WRITTEN[PENDING_AS_WRITTEN], ...POD_COVERAGE },
 };
 
 export type Part = keyof ReadingQuery;

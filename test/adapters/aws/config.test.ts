@@ -38,7 +38,11 @@ const environment = {
 
 test('the environment that infra/ sets is read whole', () => {
   const config = scheduledConfig(environment);
-  expect(config.cluster).toEqual(cluster);
+  expect(config.cluster).toEqual({
+    ...cluster,
+    timeZoneOffsetMinutes: 360,
+    operatorDelaysMs: [],
+  });
   expect(config.configured.settings.nodeCountMax).toBe(7);
   expect(config.templates).toEqual({ 'on-demand': 'lt-1', spot: 'lt-2' });
   expect(config.journalDays).toBe(90);

@@ -53,6 +53,8 @@ const cluster: Cluster = {
   onDemandBdtPerHour: 33.33,
   spotBdtPerHour: 10,
   calendar: [],
+  timeZoneOffsetMinutes: 360,
+  operatorDelaysMs: [],
 };
 
 const certificate = makeCertificate();

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Prometheus } from '../../../adapters/prometheus/prometheus.ts';
-import type { Metrics } from '../../../engine/index.ts';
+import { CPU_AS_WRITTEN, PENDING_AS_WRITTEN, type Metrics } from '../../../engine/index.ts';
 import { freePort, type Running } from './processes.ts';
 import { startPrometheus, type Series } from './prometheus.ts';
 
@@ -45,6 +45,7 @@ function worker(name: string, fromMinute: number, toMinute: number, busy: number
   ];
 }
 
+const CUSTOM = [CPU_AS_WRITTEN, PENDING_AS_WRITTEN, 'toString'];
 const KSM = 'job="kube-state-metrics",instance="k:8080"';
 const SHOP = 'job="pods",instance="s:8080"';
 let server: Running;
@@ -62,6 +63,8 @@ beforeAll(async () => {
       between(`kube_pod_info{${KSM},pod="a"}`, 0, 10, () => 1),
       between(`kube_pod_status_unschedulable{${KSM},pod="b"}`, 0, 2, () => 1),
       between(`kube_pod_status_unschedulable{${KSM},pod="c"}`, 0, 2, () => 1),
+      between(`kube_pod_status_phase{${KSM},pod="b",phase="Pending"}`, 0, 10, () => 1),
+      between(`kube_pod_status_phase{${KSM},pod="a",phase="Pending"}`, 0, 10, () => 0),
       between(`up{${SHOP}}`, 0, 40, () => 1),
       between(`http_requests_total{${SHOP}}`, 0, 40, () => 7),
       between(`http_request_duration_seconds_count{${SHOP}}`, 0, 40, () => 7),
@@ -80,7 +83,11 @@ afterAll(async () => {
 });
 
 async function at(minutes: number): Promise<Metrics> {
-  const answer = await prometheus.queryMetrics(minute(minutes), AbortSignal.timeout(10_000));
+  const answer = await prometheus.queryMetrics(
+    minute(minutes),
+    CUSTOM,
+    AbortSignal.timeout(10_000),
+  );
   expect(answer.ok).toBe(true);
   return (answer as Extract<typeof answer, { ok: true }>).metrics;
 }
@@ -134,13 +141,22 @@ test('what was never scraped is empty', async () => {
   expect((await at(9)).memoryPercent).toEqual({ missing: 'empty' });
 });
 
+test('the brief’s own queries are asked as they are written, by name; a name nobody knows is empty', async () => {
+  const [cpu, pending, unknown] = (await at(8)).custom;
+  // One mode that is not idle, of one CPU.
+  expect(cpu).toMatchObject({ name: CPU_AS_WRITTEN, reading: { coverageRatio: 1 } });
+  expect(cpu.reading.missing === null && Math.abs(cpu.reading.value - 70)).toBeLessThan(0.001);
+  expect(pending).toMatchObject({ name: PENDING_AS_WRITTEN, reading: { value: 1 } });
+  expect(unknown).toEqual({ name: 'toString', reading: { missing: 'empty' } });
+});
+
 test('a query is of the time it names, not of now', async () => {
   expect((await at(-5)).cpuPercent).toEqual({ missing: 'empty' });
 });
 
 test('a Prometheus that is down fails as a whole', async () => {
   const nobody = new Prometheus(`http://127.0.0.1:${String(await freePort())}`);
-  expect(await nobody.queryMetrics(minute(1), AbortSignal.timeout(5_000))).toEqual({
+  expect(await nobody.queryMetrics(minute(1), [], AbortSignal.timeout(5_000))).toEqual({
     ok: false,
     certainty: 'refused',
     reason: 'unavailable',
