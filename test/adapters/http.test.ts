@@ -53,6 +53,18 @@ test('a body that hangs half-way is given up as well', async () => {
   expect(failureOf(await hung.catch((error: unknown) => error)).reason).toBe('timeout');
 });
 
+test('a body that breaks off half-way is no answer', async () => {
+  const url = await listen((_request, reply) => {
+    reply.writeHead(200, { 'content-length': '10' });
+    reply.write('half', () => reply.destroy());
+  });
+  const broken = call(agent, { method: 'GET', url, headers: {} }, AbortSignal.timeout(5_000));
+  expect(failureOf(await broken.catch((error: unknown) => error))).toMatchObject({
+    certainty: 'unknown',
+    reason: 'unavailable',
+  });
+});
+
 test('a connection that breaks off may have done it; one that never was has not', async () => {
   const url = await listen((request) => request.socket.destroy());
   const broken = call(agent, { method: 'GET', url, headers: {} }, AbortSignal.timeout(5_000));
