@@ -145,13 +145,10 @@ export async function taintNode(
   if (read.status !== 200) {
     throw unexpected('reading a node', read.status);
   }
-  const { metadata, spec } = read.json as NodeObject;
-  if (metadata.resourceVersion !== resourceVersion) {
-    return CONFLICT;
-  }
+  const { spec } = read.json as NodeObject;
   const others = (spec?.taints ?? []).filter(({ key }) => key !== TAINT_KEY);
   const taints = [...others, { key: TAINT_KEY, value: intentId, effect: TAINT_EFFECT }];
-  // The whole list is replaced, so the version of what was read is the patch’s precondition.
+  // The whole list is replaced, on condition that the node is still the one that was looked at.
   const body = { metadata: { resourceVersion }, spec: { taints } };
   const contentType = 'application/merge-patch+json';
   const patched = await api.call({ method: 'PATCH', path, body, contentType }, signal);

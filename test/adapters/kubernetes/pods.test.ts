@@ -227,7 +227,9 @@ test('a drained node’s list has terminating pods with the end of their grace, 
     kubePod('d', { nodeName: 'n1', owner: { kind: 'DaemonSet', name: 'd' } }),
     kubePod('over', { nodeName: 'n1', phase: 'Failed' }),
   ];
-  expect(podsOnNode(pods, surroundings)).toEqual([
+  // A budget that refuses at this moment only is asked again.
+  const budgets = [budget({ app: 'shop' }, 0)];
+  expect(podsOnNode(pods, { ...surroundings, budgets })).toEqual([
     { uid: 'uid-a', namespace: 'shop', name: 'a', terminatesAtMs: null, pinnedBy: 'no-controller' },
     {
       uid: 'uid-b',
