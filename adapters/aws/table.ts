@@ -118,19 +118,20 @@ export function tablePerformers(
       return { ok: true, inbox: inboxIn(await read(client, table, inboxKey, signal)) };
     },
 
-    clearInbox: async ({ instanceIds, kickedAtMs }, signal) => {
-      if (instanceIds.length > 0) {
-        const names = instanceIds.map((id, n) => [`#mark${String(n)}`, `${MARK_PREFIX}${id}`]);
+    clearInbox: async ({ marks, kickedAtMs }, signal) => {
+      for (const mark of marks) {
+        // A later mark of the same instance is not ours to clear.
         const command = new UpdateItemCommand({
           TableName: table,
           Key: key(inboxKey),
-          UpdateExpression: `REMOVE ${names.map(([name]) => name).join(', ')}`,
-          ExpressionAttributeNames: Object.fromEntries(names) as Record<string, string>,
+          UpdateExpression: 'REMOVE #mark',
+          ConditionExpression: '#mark = :mark',
+          ...markParts(mark),
         });
-        await client.send(command, { abortSignal: signal });
+        await conditional(client.send(command, { abortSignal: signal }));
       }
       if (kickedAtMs !== null) {
-        // A later kick is not ours to clear: then there is nothing to do.
+        // Nor is a later kick.
         const command = new UpdateItemCommand({
           TableName: table,
           Key: key(inboxKey),
@@ -150,20 +151,27 @@ export async function markDoomed(
   client: DynamoDBClient,
   table: string,
   inboxKey: string,
-  { instanceId, cause, markedAtMs }: DoomedMark,
+  mark: DoomedMark,
   signal: AbortSignal,
 ): Promise<void> {
   const command = new UpdateItemCommand({
     TableName: table,
     Key: key(inboxKey),
     UpdateExpression:
-      cause === 'reclaim' ? 'SET #mark = :mark' : 'SET #mark = if_not_exists(#mark, :mark)',
+      mark.cause === 'reclaim' ? 'SET #mark = :mark' : 'SET #mark = if_not_exists(#mark, :mark)',
+    ...markParts(mark),
+  });
+  await client.send(command, { abortSignal: signal });
+}
+
+/** A mark’s attribute and value, by the names that expressions have for them. */
+function markParts({ instanceId, cause, markedAtMs }: DoomedMark) {
+  return {
     ExpressionAttributeNames: { '#mark': `${MARK_PREFIX}${instanceId}` },
     ExpressionAttributeValues: {
       ':mark': { M: { cause: { S: cause }, marked_at_ms: number(markedAtMs) } },
     },
-  });
-  await client.send(command, { abortSignal: signal });
+  };
 }
 
 /** Leaves a kick for the next cycle (S19). */

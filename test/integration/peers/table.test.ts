@@ -68,7 +68,7 @@ function simulate(table: Table, effect: TableEffect): Omit<Result, 'completedAtM
     case 'readInbox':
       return { ok: true, inbox: table.inbox } as Result;
     case 'clearInbox':
-      table.clearInbox(effect.instanceIds, effect.kickedAtMs);
+      table.clearInbox(effect.marks, effect.kickedAtMs);
       return { ok: true };
   }
 }
@@ -187,10 +187,18 @@ test('marks and kicks are cleared as they were read, and what came since stays',
     kickedAtMs: 10,
   };
   await expectAlike(both, { kind: 'readInbox' });
-  for (const kickedAtMs of [9, 10, null]) {
-    await expectAlike(both, { kind: 'clearInbox', instanceIds: ['i-1'], kickedAtMs });
+  const hint = { instanceId: 'i-1', cause: 'rebalance', markedAtMs: 7 } as const;
+  const earlier = { instanceId: 'i-1', cause: 'reclaim', markedAtMs: 6 } as const;
+  const [exactly] = simulated.inbox.doomed;
+  for (const [marks, kickedAtMs] of [
+    [[hint, earlier], 9],
+    [[hint, exactly], 10],
+    [[exactly], null],
+  ] as const) {
+    await expectAlike(both, { kind: 'clearInbox', marks, kickedAtMs });
     await expectAlike(both, { kind: 'readInbox' });
   }
+  expect(simulated.inbox.doomed.map(({ instanceId }) => instanceId)).toEqual(['i-2']);
 });
 
 test('a state of another schema is lost, and not absent', async () => {
