@@ -129,26 +129,6 @@ test('acquire, commit and release have the outcomes and the traces that the simu
   expect(Math.min(held, refused)).toBeGreaterThan(5);
 });
 
-test('of many who ask at once for a free lock exactly one has it', async () => {
-  const { real } = bothTables();
-  const answers = await Promise.all(
-    Array.from({ length: 10 }, (_, n) =>
-      real.acquireLock(
-        {
-          kind: 'acquireLock',
-          owner: `owner-${String(n)}`,
-          epoch: 7,
-          nowMs: 1_000,
-          lockExpiryAtMs: 301_000,
-          holderDeadlineAtMs: 90_000,
-        },
-        signal(),
-      ),
-    ),
-  );
-  expect(answers.filter(({ ok }) => ok)).toHaveLength(1);
-});
-
 test('a lock that ends within a second ends no sooner than its holder thinks', async () => {
   const { real } = bothTables();
   const ask = (owner: string, epoch: number, nowMs: number) =>
