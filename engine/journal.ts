@@ -118,6 +118,7 @@ export class JournalWriter {
   #previousAtMs = 0;
   #previousEpoch = 0;
   #sinceKeyframe = KEYFRAME_EVERY;
+  #begun = false;
 
   /** @param header written first, as one line of JSON: what was run, so that the bytes are a claim about something */
   constructor(header: object) {
@@ -135,9 +136,12 @@ export class JournalWriter {
   append(record: DecisionRecord): void {
     const { decided } = record;
     const lost = decided !== null && !sameNumbers(decided.memory, this.#previousMemory);
+    // The first stands alone whatever it is: so the records of journals with one header can be joined.
     const keyframe =
-      decided !== null &&
-      (lost || ++this.#sinceKeyframe > KEYFRAME_EVERY || this.#previous === null);
+      !this.#begun ||
+      (decided !== null &&
+        (lost || ++this.#sinceKeyframe > KEYFRAME_EVERY || this.#previous === null));
+    this.#begun = true;
     this.#uint(CYCLE_OUTCOMES.indexOf(record.outcome) * 2 + (keyframe ? 1 : 0));
     if (keyframe) {
       this.#sinceKeyframe = 0;

@@ -142,7 +142,10 @@ describe('lint keeps the engine and the simulator pure', () => {
 describe('no source file is dead', () => {
   const cli = 'adapters/cli/main.ts';
   /** Whatever is started by path rather than imported: worker threads, Lambda handlers. */
-  const startedByPath: readonly string[] = [];
+  const startedByPath: readonly string[] = [
+    'adapters/aws/handler.ts',
+    'adapters/aws/export-journal.ts',
+  ];
   const entries = [
     cli,
     'engine/index.ts',

@@ -1,0 +1,60 @@
+#!/usr/bin/env node
+// Builds what runs in Lambda into dist/lambda/: one file, the same bytes from the same sources, wherever it is built. With
+// `--journal` it builds the command that reads its journal instead.
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { engineDigest } from '../cli/engine-digest.mjs';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+/** A Lambda that has to load more wakes more slowly. */
+const BYTES_MAX = 2_400_000;
+
+/**
+ * @param {string} entry
+ * @param {string} outfile
+ * @returns {Promise<Buffer>}
+ */
+async function bundle(entry, outfile) {
+  await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    minify: true,
+    sourcemap: false,
+    legalComments: 'none',
+    logLevel: 'warning',
+    define: { NODE_FLEET_ENGINE_DIGEST: JSON.stringify(engineDigest(root)) },
+    // Some of the SDK is CommonJS and `require`s Node's own modules.
+    banner: {
+      js: [
+        "import { createRequire as requireFrom } from 'node:module';",
+        'const require = requireFrom(import.meta.url);',
+      ].join('\n'),
+    },
+  });
+  return readFileSync(join(root, outfile));
+}
+
+if (process.argv.includes('--journal')) {
+  await bundle('adapters/aws/export-journal.ts', 'dist/export-journal.mjs');
+} else {
+  const folder = join(root, 'dist/lambda');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const bytes = await bundle('adapters/aws/handler.ts', 'dist/lambda/index.mjs');
+  const kilobytes = (/** @type {number} */ size) => `${Math.ceil(size / 1000)} kB`;
+  process.stdout.write(
+    `dist/lambda/index.mjs: ${kilobytes(bytes.length)}, ${kilobytes(gzipSync(bytes).length)} gzipped\n`,
+  );
+  if (bytes.length > BYTES_MAX) {
+    process.stderr.write(`expected at most ${kilobytes(BYTES_MAX)}\n`);
+    process.exitCode = 1;
+  }
+}

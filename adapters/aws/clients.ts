@@ -1,0 +1,24 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { EC2Client } from '@aws-sdk/client-ec2';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { SNSClient } from '@aws-sdk/client-sns';
+
+/**
+ * Clients of one invocation. A sandbox is frozen between two of them, and its connections die meanwhile: none is kept.
+ * Region, credentials and endpoints come from Lambda’s environment.
+ */
+export class Clients {
+  /** Retries are the cycle’s to decide (S7); only what changes nothing may be asked twice. */
+  readonly reading = new EC2Client({ maxAttempts: 2 });
+  readonly ec2 = new EC2Client({ maxAttempts: 1 });
+  readonly dynamo = new DynamoDBClient({ maxAttempts: 1 });
+  readonly secrets = new SecretsManagerClient({ maxAttempts: 2 });
+  readonly sns = new SNSClient({ maxAttempts: 1 });
+
+  /** Ends every connection. */
+  close(): void {
+    for (const each of [this.reading, this.ec2, this.dynamo, this.secrets, this.sns]) {
+      each.destroy();
+    }
+  }
+}

@@ -1,0 +1,296 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { z } from 'zod';
+import {
+  CALL_TIMEOUT_MS,
+  cycle,
+  doomedDrainId,
+  firstBlocking,
+  nodeOfInstance,
+  runAsync,
+  type CycleInput,
+  type DecisionRecord,
+} from '../../engine/index.ts';
+import { errorWords } from '../failure.ts';
+import { KubernetesApi } from '../kubernetes/client.ts';
+import { kubernetesPerformers, taintNode } from '../kubernetes/perform.ts';
+import { Prometheus } from '../prometheus/prometheus.ts';
+import { alarmPerformer, type Told } from './alarms.ts';
+import { Clients } from './clients.ts';
+import { alertConfig, scheduledConfig, spotConfig, type ScheduledConfig } from './config.ts';
+import { ec2Performers, isOurWorker } from './ec2.ts';
+import { interpreter, pausePerformer } from './interpret.ts';
+import { ENGINE_DIGEST, journalHeader, journalPerformer } from './journal.ts';
+import { logWith, writeLine, type Log } from './log.ts';
+import { embeddedMetrics, type MetricValues } from './metrics.ts';
+import { accessFrom, renewSecret, secret } from './secrets.ts';
+import { markDoomed, setKick, tablePerformers } from './table.ts';
+
+/** The part of Lambda’s context that is looked at. */
+export interface LambdaContext {
+  readonly getRemainingTimeInMillis: () => number;
+}
+
+/** Left at the end of an invocation to close connections and return. */
+const MARGIN_MS = 1_000;
+
+const told: Told = new Map();
+
+const scheduledEvent = z.object({
+  trigger: z.enum(['schedule', 'spot', 'alert']).default('schedule'),
+  time: z.iso.datetime({ offset: true }).optional(),
+});
+
+/** What one invocation came to. */
+export interface ScheduledAnswer {
+  readonly decisionId: string;
+  readonly outcome: DecisionRecord['outcome'];
+  readonly action: string | null;
+  readonly count: number;
+}
+
+/**
+ * One control cycle. Rejects where the configuration is wrong or the deadline passed in the middle; whatever else fails is
+ * in the record.
+ */
+export async function scheduled(event: unknown, context: LambdaContext): Promise<ScheduledAnswer> {
+  const nowMs = Date.now();
+  const config = scheduledConfig(process.env);
+  const { trigger, time } = scheduledEvent.parse(event);
+  const stateKey = config.mode === 'observe' ? `${config.cluster.id}#observe` : config.cluster.id;
+  const decisionId = `${stateKey}/${String(nowMs)}`;
+  const log = logWith({ decisionId, engine: ENGINE_DIGEST });
+  const input: CycleInput = {
+    nowMs,
+    triggeredAtMs: time === undefined ? nowMs : Date.parse(time),
+    trigger,
+    deadlineMs: nowMs + context.getRemainingTimeInMillis() - MARGIN_MS,
+    nonce: randomBytes(8).toString('hex'),
+    mode: config.mode,
+    cluster: config.cluster,
+    configured: config.configured,
+  };
+  const record = await runCycle(config, input, stateKey, decisionId, log);
+  if (record === null) {
+    log('error', 'deadline passed');
+    throw new Error(`the deadline passed before cycle ${decisionId} was over`);
+  }
+  const { outcome, decided } = record;
+  const action = decided?.decision.action ?? null;
+  const count = decided?.decision.count ?? 0;
+  log('info', 'cycle', {
+    outcome,
+    action,
+    count,
+    repair: decided?.decision.repair ?? 0,
+    blockedBy: decided === null ? null : (firstBlocking(decided.explanation)?.rule ?? null),
+    events: record.events.map(({ code, subject }) => `${code} ${subject}`.trim()).join(', '),
+  });
+  return { decisionId, outcome, action, count };
+}
+
+async function runCycle(
+  config: ScheduledConfig,
+  input: CycleInput,
+  stateKey: string,
+  decisionId: string,
+  log: Log,
+): Promise<DecisionRecord | null> {
+  const { cluster } = config;
+  const clock = Date.now;
+  const clients = new Clients();
+  const prometheus = new Prometheus(config.prometheusUrl);
+  const api = new KubernetesApi(
+    config.kubernetesUrl,
+    accessFrom(clients.secrets, config.kubernetesSecret),
+  );
+  const publish = (values: MetricValues): void => {
+    const line = embeddedMetrics(config.metricNamespace, cluster.id, clock(), values);
+    if (line !== null) {
+      writeLine(line);
+    }
+  };
+  const alarms = alarmPerformer(
+    clients.sns,
+    { topic: config.alarmTopic, clusterId: cluster.id, decisionId },
+    told,
+    clock,
+  );
+  const interpret = interpreter(
+    {
+      ...tablePerformers(clients.dynamo, {
+        table: config.stateTable,
+        stateKey,
+        inboxKey: config.inboxKey,
+      }),
+      ...ec2Performers(clients.reading, clients.ec2, {
+        clusterId: cluster.id,
+        templates: config.templates,
+        subnets: config.subnets,
+      }),
+      ...kubernetesPerformers(api),
+      ...pausePerformer(clock),
+      ...journalPerformer(clients.dynamo, {
+        table: config.journalTable,
+        key: stateKey,
+        days: config.journalDays,
+        header: journalHeader(cluster, config.configured),
+      }),
+      queryMetrics: ({ atMs, custom }, signal) => prometheus.queryMetrics(atMs, custom, signal),
+      publishMetrics: ({ workers, ready, inFlight, doomed, pending }) => {
+        publish({
+          Workers: workers,
+          Ready: ready,
+          InFlight: inFlight,
+          Doomed: doomed,
+          PendingPods: pending,
+        });
+        return Promise.resolve({ ok: true });
+      },
+      notify: (effect, signal) => {
+        publish({ Alarms: effect.alarms.length });
+        return alarms.notify(effect, signal);
+      },
+    },
+    clock,
+    log,
+  );
+  try {
+    return await runAsync(cycle(input), interpret, input.deadlineMs);
+  } finally {
+    // Every effect is settled by now; no connection outlives the invocation (S7).
+    clients.close();
+    prometheus.close();
+    api.close();
+  }
+}
+
+/** A spot notice is good for two minutes (S2). */
+const NOTICE_MAX_AGE_MS = 120_000;
+const NOTICE = 'EC2 Spot Instance Interruption Warning';
+const HINT = 'EC2 Instance Rebalance Recommendation';
+
+const spotEvent = z.object({
+  'detail-type': z.enum([NOTICE, HINT]),
+  time: z.iso.datetime({ offset: true }),
+  detail: z.object({ 'instance-id': z.string().regex(/^i-[0-9a-f]+$/) }),
+});
+
+/**
+ * Marks a worker that AWS takes back, without the lock, and taints its node (S2). A hint is only marked: its replacement
+ * comes first (S23). Rejects where the mark could not be written, so that Lambda asks again within its two minutes.
+ */
+export async function spot(event: unknown): Promise<{ readonly outcome: string }> {
+  const nowMs = Date.now();
+  const config = spotConfig(process.env);
+  const parsed = spotEvent.parse(event);
+  const instanceId = parsed.detail['instance-id'];
+  const markedAtMs = Date.parse(parsed.time);
+  const log = logWith({ instanceId, event: parsed['detail-type'] });
+  const ended = (outcome: string): { readonly outcome: string } => {
+    log('info', 'spot event', { outcome });
+    return { outcome };
+  };
+  if (nowMs - markedAtMs > NOTICE_MAX_AGE_MS) {
+    return ended('too-old');
+  }
+  const clients = new Clients();
+  const api = new KubernetesApi(
+    config.kubernetesUrl,
+    accessFrom(clients.secrets, config.kubernetesSecret),
+  );
+  try {
+    // Where EC2 does not say, it is marked all the same: cycles clear the mark of an instance that is not theirs.
+    const ours = await isOurWorker(clients.reading, config.clusterId, instanceId, signal()).catch(
+      () => true,
+    );
+    if (!ours) {
+      return ended('not-ours');
+    }
+    const cause = parsed['detail-type'] === NOTICE ? 'reclaim' : 'rebalance';
+    const { stateTable, inboxKey } = config;
+    const mark = { instanceId, cause, markedAtMs } as const;
+    await markDoomed(clients.dynamo, stateTable, inboxKey, mark, signal());
+    if (cause === 'rebalance') {
+      return ended('marked');
+    }
+    try {
+      return ended(await taintDoomed(api, instanceId));
+    } catch (error) {
+      // The next cycle taints it.
+      log('warn', 'not tainted', { error: errorWords(error) });
+      return ended('marked');
+    }
+  } finally {
+    clients.close();
+    api.close();
+  }
+}
+
+async function taintDoomed(api: KubernetesApi, instanceId: string): Promise<string> {
+  const listed = await kubernetesPerformers(api).listNodes({ kind: 'listNodes' }, signal());
+  const node = listed.ok ? nodeOfInstance(instanceId, listed.nodes, null) : undefined;
+  if (node === undefined) {
+    return 'marked';
+  }
+  const { name, resourceVersion } = node;
+  const drainId = doomedDrainId(instanceId);
+  const answer = await taintNode(api, name, drainId, resourceVersion, signal());
+  return answer.ok ? 'marked-and-tainted' : 'marked';
+}
+
+const alertEvent = z.object({
+  headers: z.record(z.string(), z.string()).default({}),
+  requestContext: z.object({ http: z.object({ method: z.string() }) }),
+});
+
+/** A wrong token makes us read the right one anew at most this often: anyone may knock. */
+const RENEW_EVERY_MS = 60_000;
+let renewedAtMs = -Infinity;
+
+/**
+ * Hears from Alertmanager, over a function URL, that pods find no room: leaves a kick for the next cycle (S19). Answers
+ * 202; 401 to a wrong bearer token; 503 where the kick could not be left, so that Alertmanager comes again.
+ */
+export async function alert(event: unknown): Promise<{ readonly statusCode: number }> {
+  const nowMs = Date.now();
+  const config = alertConfig(process.env);
+  const { headers, requestContext } = alertEvent.parse(event);
+  const log = logWith({ cluster: config.clusterId });
+  const ended = (statusCode: number): { readonly statusCode: number } => {
+    log('info', 'alert', { statusCode });
+    return { statusCode };
+  };
+  if (requestContext.http.method !== 'POST') {
+    return ended(405);
+  }
+  const clients = new Clients();
+  try {
+    const given = headers['authorization'] ?? '';
+    const id = config.alertSecret;
+    let known = isSame(given, `Bearer ${await secret(clients.secrets, id, signal())}`);
+    if (!known && nowMs - renewedAtMs >= RENEW_EVERY_MS) {
+      renewedAtMs = nowMs;
+      known = isSame(given, `Bearer ${await renewSecret(clients.secrets, id, signal())}`);
+    }
+    if (!known) {
+      return ended(401);
+    }
+    await setKick(clients.dynamo, config.stateTable, config.inboxKey, nowMs, signal());
+    return ended(202);
+  } catch (error) {
+    log('error', 'no kick', { error: errorWords(error) });
+    return ended(503);
+  } finally {
+    clients.close();
+  }
+}
+
+/** Compares by digest, in a time that says nothing of where they differ. */
+function isSame(given: string, expected: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(given), digest(expected));
+}
+
+function signal(): AbortSignal {
+  return AbortSignal.timeout(CALL_TIMEOUT_MS);
+}
