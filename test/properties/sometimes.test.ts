@@ -10,7 +10,7 @@ import {
   type Observer,
   type Table,
 } from '../../simulator/index.ts';
-import { anyCase, EFFECTS, HANDS, runCase, type Case } from './arbitraries.ts';
+import { anyCase, EFFECTS, HANDS, QUIET, runCase, type Case } from './arbitraries.ts';
 
 /** Cases that the sweep runs: those that fast-check draws from one seed, whatever the others draw. */
 const SWEEP = 150;
@@ -257,6 +257,21 @@ function faultCases(): Case[] {
   );
 }
 
+/** Every effect takes long, so that cycles run out of time. */
+function slowCases(): Case[] {
+  const faults = EFFECTS.map((effect) => ({ effect, mode: 'slow' as const, percent: 95 }));
+  const tenths = [10, 30, 50, 20, 5, 0, 60, 10];
+  return [0, 1, 2, 3].map((seed) => ({
+    ...QUIET,
+    seed,
+    tenths,
+    policy: 'trailing-max',
+    initial: 4,
+    nodeCountMax: 8,
+    faults,
+  }));
+}
+
 /** Loses the table under a cycle that holds its lock. */
 function losing(): Observer {
   let table: Table;
@@ -275,7 +290,11 @@ function losing(): Observer {
 
 test('in a sweep of fixed seeds, everything that may happen does, and every invariant holds', () => {
   const seen = new Set<string>();
-  const cases = [...fc.sample(anyCase, { numRuns: SWEEP, seed: SWEEP_SEED }), ...faultCases()];
+  const cases = [
+    ...fc.sample(anyCase, { numRuns: SWEEP, seed: SWEEP_SEED }),
+    ...faultCases(),
+    ...slowCases(),
+  ];
   const saw = (what: string): void => void seen.add(what);
   for (const each of cases) {
     runCase(each, INVARIANTS, together([sightings(each, saw), worldSightings(each, saw)]));
