@@ -63,7 +63,7 @@ export function resultsMarkdown(
     '',
     `${folderNamed ? 'The folder holds the traces named at the end. ' : ''}${how} The same command writes the same bytes; with \`--check\` it compares instead.`,
     '',
-    '* **cost** per 720 h at the price book `techflow`; **saved** against 5 static on-demand nodes. Spot is 70 % cheaper and never reclaimed here, so what it saves is an upper bound.',
+    '* **cost** per 720 h at the price book `techflow`; **saved** against 5 static on-demand nodes. Spot is 70 % cheaper and reclaimed as often as AWS says (5 % a month).',
     '* **pending**: unschedulable pods × minutes. **shortage**: pods missing against a cluster with room for everything; **avoidable**: what of it exceeds the shortage of as many static nodes as any of these policies may have.',
     '* **p95 to capacity**: from a pod’s first being unschedulable until it runs, for 95 % of pods; `never` when fewer ever did.',
     '* **total**: what the run itself cost, plus its shortage at ৳20 a pod-minute, ৳100 in sales.',
