@@ -101,6 +101,13 @@ describe('somebody is called', () => {
     expect(called(propose(NAME, { ...fleet(), ...cpu(84.1), workers: booting }))).toBe(NOW);
   });
 
+  test('nobody who was not called has been here', () => {
+    for (const given of [{}, { unschedulable: [1] }]) {
+      const proposal = propose(NAME, fleet(0, given), remembering(null, null, 4));
+      expect(proposal.memory[3]).toBe(4);
+    }
+  });
+
   test('once: whoever is on the way is not called again, and comes though it got better', () => {
     for (const given of [{ unschedulable: [1] }, {}]) {
       const proposal = propose(NAME, fleet(0, given), {

@@ -61,7 +61,9 @@ describe('up: what bin-packing puts the unschedulable pods on', () => {
 
   test('less the nodes that are on their way', () => {
     const booting = [...workers(3), worker('i-9', { phase: 'booting' })];
-    expect(asked(propose(NAME, { unschedulable: [8], workers: booting }))).toBe(0);
+    const eight = propose(NAME, { unschedulable: [8], workers: booting });
+    expect(asked(eight)).toBe(0);
+    expect(eight.rules[1]).toMatchObject({ verdict: 'quiet', observed: 8 });
     expect(asked(propose(NAME, { unschedulable: [9], workers: booting }))).toBe(1);
   });
 
