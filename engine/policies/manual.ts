@@ -71,24 +71,17 @@ export const manual: Policy<typeof settings> = {
 
     const pods = helpablePods(view, cluster, maxAgeMs);
     const lacking = nodesLacking(view, fleet, cluster, maxAgeMs);
-    if (pods === null || lacking === null) {
-      rules.push(verdict('pods-unschedulable', 'unknown', 0, 0));
-    } else {
-      rules.push(verdict('pods-unschedulable', lacking > 0 ? 'fires' : 'quiet', pods, 0));
-    }
+    const room = lacking === null ? 'unknown' : lacking > 0 ? 'fires' : 'quiet';
+    rules.push(verdict('pods-unschedulable', room, pods ?? 0, 0));
     const { cpuPercent } = view.metrics;
     const high = settings.cpuHighPercent;
     const isFresh = freshValue(cpuPercent, nowMs, maxAgeMs) !== null;
     const cpu = isFresh ? creditedMean(cpuPercent, view, fleet) : null;
-    if (cpu === null) {
-      rules.push(verdict('cpu-high', 'unknown', 0, high));
-    } else {
-      rules.push(verdict('cpu-high', cpu > high ? 'fires' : 'quiet', cpu, high));
-    }
+    const load = cpu === null ? 'unknown' : cpu > high ? 'fires' : 'quiet';
+    rules.push(verdict('cpu-high', load, cpu ?? 0, high));
     // Enough for the pods that wait, and for CPU to come down to its threshold.
-    const byCpu =
-      cpu !== null && cpu > high ? Math.ceil((fleet.supply * cpu) / high) - fleet.supply : 0;
-    const needed = Math.max(lacking ?? 0, byCpu);
+    const byCpu = Math.ceil((fleet.supply * (cpu ?? 0)) / high) - fleet.supply;
+    const needed = Math.max(0, lacking ?? 0, byCpu);
 
     let calledAtMs = remembered(before, 1);
     let timesCame = remembered(before, 3);

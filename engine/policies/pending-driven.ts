@@ -105,7 +105,7 @@ export const pendingDriven: Policy<typeof settings> = {
       return addition;
     }
 
-    const addedMs = view.lastScaleUpAtMs === null ? nowMs : nowMs - view.lastScaleUpAtMs;
+    const addedMs = nowMs - (view.lastScaleUpAtMs ?? 0);
     const failedMs = nowMs - failedAtMs;
     const longestMs = lastedMs(sinceMs[0] ?? 0, nowMs);
     for (const [rule, lastsMs, seconds] of [
@@ -141,19 +141,15 @@ export const pendingDriven: Policy<typeof settings> = {
 
 /** Asks for the nodes that unschedulable pods lack, and says so in `rules`; null when they lack none that is known of. */
 export function askForPending(
-  { view, fleet, cluster, settings }: PolicyInput<object>,
+  { view, fleet, cluster }: PolicyInput<object>,
   rules: RuleVerdict[],
   memory: readonly number[],
 ): Proposal | null {
-  const maxAgeMs = settings.readingMaxAgeSeconds * 1000;
-  const pods = view.podsKnown ? helpablePods(view, cluster, maxAgeMs) : null;
-  const lacking = nodesLacking(view, fleet, cluster, maxAgeMs);
-  if (pods === null || lacking === null) {
-    rules.push(verdict('pods-unschedulable', 'unknown', 0, 0));
-    return null;
-  }
-  if (lacking === 0) {
-    rules.push(verdict('pods-unschedulable', 'quiet', pods, 0));
+  // What Prometheus says cannot be packed: the age of its readings does not matter here.
+  const pods = view.podsKnown ? helpablePods(view, cluster, 0) : null;
+  const lacking = nodesLacking(view, fleet, cluster, 0) ?? 0;
+  if (pods === null || lacking === 0) {
+    rules.push(verdict('pods-unschedulable', pods === null ? 'unknown' : 'quiet', pods ?? 0, 0));
     return null;
   }
   rules.push(verdict('pods-unschedulable', 'fires', pods, 0));

@@ -110,7 +110,7 @@ export const sustained: Policy<typeof settings> = {
     const waitedMs = lacking === 0 ? 0 : lastedMs(waitingSinceMs, nowMs);
     if (lacking === null) {
       rules.push(verdict('pods-waiting-lasts', 'unknown', 0, pendingMs));
-    } else if (lacking > 0 && waitedMs >= pendingMs) {
+    } else if (waitedMs >= pendingMs) {
       rules.push(verdict('pods-waiting-lasts', 'fires', waitedMs, pendingMs));
       return add('CRITICAL', 'pods');
     } else {

@@ -28,6 +28,7 @@ test('Node 20, 22 and 24 print the same bytes, digests included', () => {
   expect(results.map(({ version }) => version.split('.')[0])).toEqual(['v20', 'v22', 'v24']);
   const [first, ...others] = results.map(({ report }) => report);
   const digests = (JSON.parse(first) as Report).runs.map((run) => run.journalSha256);
+  expect(digests.length).toBeGreaterThanOrEqual(3);
   expect(new Set(digests).size).toBe(digests.length);
   for (const other of others) {
     expect(other).toBe(first);

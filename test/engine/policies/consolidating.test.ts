@@ -80,6 +80,10 @@ describe('a node can go', () => {
     expect(fit({ shapes, unschedulable: [0, 0], workers: pinned })).toBe(0);
   });
 
+  test('not without the node list', () => {
+    expect(fit({ ...holding(1, 1, 1), nodesKnown: false })).toBe(0);
+  });
+
   test('not while a pod waits, even for a node on its way', () => {
     const booting = [...holding(1, 1, 1).workers, worker('i-9', { phase: 'booting' })];
     const waiting = { workers: booting, unschedulable: [1] };
@@ -184,6 +188,12 @@ describe('a tenth of the nodes at once, rounded up', () => {
     const of = (budgetPercent: number) =>
       asked(propose(NAME, idle(10), { ...LONG, settings: { budgetPercent } }));
     expect([0, 1, 10, 11, 40].map(of)).toEqual([0, -1, -1, -2, -4]);
+  });
+
+  test('more than the step limit lets go are not looked for', () => {
+    const settings = { budgetPercent: 40, stepDownMax: 2 };
+    expect(fit(idle(10), settings)).toBe(2);
+    expect(fit(idle(10), { budgetPercent: 40 })).toBe(4);
   });
 });
 

@@ -72,6 +72,25 @@ describe('somebody is called', () => {
     expect(asked(proposal)).toBe(0);
   });
 
+  test('the rules say what calls them, and what nobody knows', () => {
+    const of = (given: Partial<View>) => propose(NAME, fleet(0, given)).rules.slice(0, 2);
+    const pods = { rule: 'pods-unschedulable', observed: 0, threshold: 0 };
+    const high = { rule: 'cpu-high', threshold: 70 };
+    expect(of(cpu(70))).toEqual([
+      { ...pods, verdict: 'quiet' },
+      { ...high, verdict: 'quiet', observed: 70 },
+    ]);
+    expect(of({ ...cpu(70.001), unschedulable: [3] })).toEqual([
+      { ...pods, verdict: 'fires', observed: 3 },
+      { ...high, verdict: 'fires', observed: 70.001 },
+    ]);
+    const blind = metrics({ cpuPercent: MISSING, unschedulablePods: MISSING });
+    expect(of({ ...KUBERNETES_DOWN, metrics: blind })).toEqual([
+      { ...pods, verdict: 'unknown' },
+      { ...high, verdict: 'unknown', observed: 0 },
+    ]);
+  });
+
   test('not for pods that nodes on their way will hold, nor for CPU that they will share', () => {
     const booting = [...workers(5), worker('i-9', { phase: 'booting' })];
     const eight = { ...fleet(), workers: booting, unschedulable: [8] };
@@ -80,6 +99,13 @@ describe('somebody is called', () => {
     // 84 % on 5 is 70 % on 6.
     expect(called(propose(NAME, { ...fleet(), ...cpu(84), workers: booting }))).toBe(null);
     expect(called(propose(NAME, { ...fleet(), ...cpu(84.1), workers: booting }))).toBe(NOW);
+  });
+
+  test('nobody who was not called has been here', () => {
+    for (const given of [{}, { unschedulable: [1] }]) {
+      const proposal = propose(NAME, fleet(0, given), remembering(null, null, 4));
+      expect(proposal.memory[3]).toBe(4);
+    }
   });
 
   test('once: whoever is on the way is not called again, and comes though it got better', () => {
@@ -206,7 +232,26 @@ describe('much later they take the fleet back to its base', () => {
     const proposal = propose(NAME, fleet(3, cpu(20)), quiet(quietMs));
     expect(asked(proposal)).toBe(expected);
     expect(proposal.memory[2]).toBe(NOW - (quietMs ?? 0));
-    expect(proposal.level).toBe(expected < 0 ? 'LOW_LOAD' : 'NONE');
+    if (expected < 0) {
+      expect(proposal).toMatchObject({ level: 'LOW_LOAD', evidence: 'cpu' });
+    }
+    expect(proposal.rules.at(-1)).toEqual({
+      rule: 'quiet-lasts',
+      verdict: expected < 0 ? 'fires' : 'quiet',
+      observed: quietMs ?? 0,
+      threshold: 2 * HOUR,
+    });
+  });
+
+  test('it is not quiet while a pod waits for a node on its way, or while CPU calls somebody', () => {
+    const booting = [...workers(8), worker('i-9', { phase: 'booting' })];
+    const waiting = { ...fleet(3, cpu(20)), workers: booting, unschedulable: [1] };
+    expect(propose(NAME, waiting, quiet(HOUR)).memory[2]).toBe(0);
+    // 4 Ready at 80 % would fit on 5, but 4 more are not Ready, and nobody knows when.
+    const sick = [...workers(4), ...workers(4, { phase: 'unknown' })];
+    const busy = { ...fleet(3, cpu(80)), workers: sick };
+    expect(called(propose(NAME, busy, quiet(HOUR)))).toBe(NOW);
+    expect(propose(NAME, busy, quiet(HOUR)).memory[2]).toBe(0);
   });
 
   test.each([
@@ -252,8 +297,10 @@ describe('the base is a standing order: nobody has to come for it', () => {
   ])('$count nodes with $settings → $expected', ({ count, settings, expected }) => {
     const proposal = propose(NAME, { workers: workers(count) }, { settings });
     expect(asked(proposal)).toBe(expected);
-    expect(proposal.level).toBe(expected > 0 ? 'TARGET' : 'NONE');
     expect(verdicts(proposal).includes('target-above-supply fires')).toBe(expected > 0);
+    if (expected > 0) {
+      expect(proposal).toMatchObject({ level: 'TARGET', evidence: 'none' });
+    }
   });
 
   test('nodes on their way are there', () => {

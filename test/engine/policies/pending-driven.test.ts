@@ -61,7 +61,9 @@ describe('up: what bin-packing puts the unschedulable pods on', () => {
 
   test('less the nodes that are on their way', () => {
     const booting = [...workers(3), worker('i-9', { phase: 'booting' })];
-    expect(asked(propose(NAME, { unschedulable: [8], workers: booting }))).toBe(0);
+    const eight = propose(NAME, { unschedulable: [8], workers: booting });
+    expect(asked(eight)).toBe(0);
+    expect(eight.rules[1]).toMatchObject({ verdict: 'quiet', observed: 8 });
     expect(asked(propose(NAME, { unschedulable: [9], workers: booting }))).toBe(1);
   });
 
@@ -84,6 +86,11 @@ describe('up: what bin-packing puts the unschedulable pods on', () => {
     expect(asked(proposal)).toBe(0);
     expect(verdicts(proposal)).toContain('pods-unschedulable unknown');
     expect(proposal.memory).toEqual([NOW, 0, 0]);
+  });
+
+  test('without the node list nothing is unneeded', () => {
+    const blind = { ...holding(3, 5, 5), nodesKnown: false };
+    expect(propose(NAME, blind, LONG).memory).toEqual([NOW, 0, 0]);
   });
 });
 
@@ -152,6 +159,10 @@ describe('a node is unneeded', () => {
     fleet[0] = { ...fleet[0]!, pods: [2, 0] };
     fleet[1] = { ...fleet[1]!, pods: [5, 0] };
     expect(unneeded({ shapes, unschedulable: [0, 0], workers: fleet })).toBe(given.expected);
+    // Empty ones are no effort.
+    const empty = Array.from({ length: 8 }, (_, n) => worker(`j-${n}`, { pods: [0, 0] }));
+    const more = [...fleet, ...empty];
+    expect(unneeded({ shapes, unschedulable: [0, 0], workers: more })).toBe(8 + given.expected);
   });
 
   test('below what share is a setting', () => {
@@ -259,8 +270,25 @@ describe('down: what has been unneeded for 10 minutes', () => {
     expect(decide(configured(NAME), cluster(), now, LONG.memory).decision.action).toBe('hold');
   });
 
-  test('the proposal rests on the pods', () => {
-    expect(propose(NAME, idle, LONG)).toMatchObject({ level: 'LOW_LOAD', evidence: 'pods' });
+  test('the proposal says how long all that has been so, and rests on the pods', () => {
+    const proposal = propose(NAME, { ...idle, lastScaleUpAtMs: NOW - HOUR }, LONG);
+    expect(proposal).toMatchObject({ level: 'LOW_LOAD', evidence: 'pods' });
+    expect(proposal.rules.slice(2)).toEqual([
+      {
+        rule: 'scale-up-settled-lasts',
+        verdict: 'fires',
+        observed: HOUR,
+        threshold: 10 * MINUTE,
+      },
+      {
+        rule: 'removal-settled-lasts',
+        verdict: 'fires',
+        observed: NOW,
+        threshold: 3 * MINUTE,
+      },
+      { rule: 'unneeded-lasts', verdict: 'fires', observed: HOUR, threshold: 10 * MINUTE },
+      { rule: 'drain-ended', verdict: 'fires', observed: 0, threshold: 0 },
+    ]);
   });
 });
 

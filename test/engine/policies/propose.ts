@@ -1,4 +1,5 @@
 // Asks a policy about the quiet fleet of three, with whatever a test changes in it.
+import { expect } from 'vitest';
 import { countFleet, type Cluster, type Proposal, type View } from '../../../engine/index.ts';
 import { cluster, configured, view } from '../build.ts';
 
@@ -22,8 +23,14 @@ export function propose(name: string, changes: Partial<View> = {}, given: Given 
 }
 
 /** What was asked for: nodes to add, or, negative, to remove. */
-export function asked({ action, count }: Proposal): number {
-  return action === 'hold' ? 0 : action === 'scaleUp' ? count : -count;
+export function asked({ action, count, level, evidence }: Proposal): number {
+  if (action === 'hold') {
+    expect({ count, level, evidence }).toEqual({ count: 0, level: 'NONE', evidence: 'none' });
+    return 0;
+  }
+  expect(['scaleUp', 'scaleDown']).toContain(action);
+  expect(count).toBeGreaterThan(0);
+  return action === 'scaleUp' ? count : -count;
 }
 
 /** Its rules in order, each with its verdict: `cpu-high fires`. */

@@ -72,6 +72,8 @@ describe('so many nodes by the hour', () => {
     ]);
     expect(wants(dhaka(6, 29, 59_999), given)).toBe(3);
     expect(wants(dhaka(6, 30), given)).toBe(5);
+    const atOnce = { settings: { ...settings, dayFromHour: 22, nightFromHour: 22 } };
+    expect(wants(dhaka(23), atOnce)).toBe(5);
     const always = {
       settings: { ...settings, dayFromHour: 0, eveningFromHour: 0, nightFromHour: 0 },
     };
@@ -154,6 +156,17 @@ describe('it follows the clock and nothing else', () => {
     expect(at(dhaka(20), 4)).toBe(0);
     expect(at(dhaka(20), 4, { phase: 'booting' })).toBe(0);
     expect(at(dhaka(4), 9)).toBe(-7);
+    for (const hour of [4, 20]) {
+      const proposal = propose(NAME, { nowMs: dhaka(hour) });
+      expect(proposal).toMatchObject({ level: 'TARGET', evidence: 'calendar' });
+      const above = { rule: 'target-above-supply', threshold: 3 };
+      const below = { rule: 'target-below-supply', verdict: 'fires', observed: 2, threshold: 3 };
+      expect(proposal.rules.slice(1)).toEqual(
+        hour === 20
+          ? [{ ...above, verdict: 'fires', observed: 4 }]
+          : [{ ...above, verdict: 'quiet', observed: 2 }, below],
+      );
+    }
     expect(verdicts(propose(NAME, { nowMs: dhaka(12) }))).toEqual([
       'sale-open quiet',
       'target-above-supply quiet',

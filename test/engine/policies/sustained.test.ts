@@ -67,6 +67,7 @@ describe('pods unschedulable for 3 min: up, CRITICAL', () => {
     );
     expect(asked(eight)).toBe(0);
     expect(eight.memory[1]).toBe(NOW - 9 * MINUTE);
+    expect(eight.rules[0]).toMatchObject({ verdict: 'quiet', observed: 0 });
     const nine = { unschedulable: [9], workers: booting };
     expect(asked(propose(NAME, nine, remembering(9 * MINUTE, null)))).toBe(1);
   });
@@ -152,6 +153,16 @@ describe('memory above 75 %: up at once, HIGH_LOAD', () => {
     expect(asked(propose(NAME, given))).toBe(expected);
   });
 
+  test('what is missing is unknown', () => {
+    const blind = metrics({ cpuPercent: MISSING, memoryPercent: MISSING });
+    expect(propose(NAME, { metrics: blind }).rules).toEqual([
+      { rule: 'pods-waiting-lasts', verdict: 'quiet', observed: 0, threshold: 3 * MINUTE },
+      { rule: 'cpu-high', verdict: 'unknown', observed: 0, threshold: 70 },
+      { rule: 'memory-high', verdict: 'unknown', observed: 0, threshold: 75 },
+      { rule: 'cpu-low-lasts', verdict: 'unknown', observed: 0, threshold: 10 * MINUTE },
+    ]);
+  });
+
   test('nodes on their way take their share first', () => {
     // 100 % on 3 nodes is 75 % on 4.
     const booting = { workers: [...workers(3), worker('i-9', { phase: 'booting' })] };
@@ -202,6 +213,19 @@ describe('CPU below 30 % for 10 min, memory below 50 %, nothing unschedulable: d
       'memory-low fires',
       'nothing-pending quiet',
     ]);
+    const quiet = propose(NAME, { ...reads(20, 50), unschedulable: [1] }, TEN);
+    expect(verdicts(quiet).slice(0, 3)).toEqual([
+      'pods-waiting-lasts quiet',
+      'cpu-high quiet',
+      'memory-high quiet',
+    ]);
+    expect(quiet.rules.slice(2).map(({ observed, threshold }) => [observed, threshold])).toEqual([
+      [50, 75],
+      [10 * MINUTE, 10 * MINUTE],
+      [50, 50],
+    ]);
+    const pending = propose(NAME, { ...reads(20), unschedulable: [2] }, TEN);
+    expect(pending.rules.at(-1)).toMatchObject({ observed: 2, threshold: 0 });
     expect(down(reads(20))).toEqual([
       'cpu-low-lasts fires',
       'memory-low fires',

@@ -71,6 +71,13 @@ describe('out: CPU above the target for 3 data points of a minute', () => {
     const booting = ['i-7', 'i-8', 'i-9'].map((id) => worker(id, { phase: 'booting' }));
     expect(given(booting.slice(0, 2))).toBe(1);
     expect(given(booting)).toBe(0);
+    const enough = propose(NAME, { ...cpu(100), workers: [...workers(3), ...booting] }, HIGH);
+    expect(enough.rules.at(-1)).toEqual({
+      rule: 'target-above-supply',
+      verdict: 'quiet',
+      observed: 6,
+      threshold: 6,
+    });
     // Ready since the reading was sampled: it is no part of that mean.
     const young = ['i-7', 'i-8', 'i-9'].map((id) =>
       worker(id, { readySinceMs: NOW + 1, pods: [3] }),
@@ -130,6 +137,12 @@ describe('in: CPU below 90 % of the target for 15 data points of a minute', () =
     const proposal = propose(NAME, warm(10, 30), remembering(null, lowMs));
     expect(asked(proposal)).toBe(expected);
     expect(proposal.memory[2]).toBe(NOW - (lowMs ?? MINUTE));
+    expect(proposal.rules[1]).toEqual({
+      rule: 'below-target-lasts',
+      verdict: expected < 0 ? 'fires' : 'quiet',
+      observed: lowMs ?? MINUTE,
+      threshold: 15 * MINUTE,
+    });
   });
 
   test.each([
@@ -141,7 +154,14 @@ describe('in: CPU below 90 % of the target for 15 data points of a minute', () =
     { count: 2, value: 0, expected: 0 },
   ])('never to above the target: $count at $value % → $expected', (given) => {
     const { count, value, expected } = given;
-    expect(asked(propose(NAME, warm(count, value), LOW))).toBe(expected);
+    const proposal = propose(NAME, warm(count, value), LOW);
+    expect(asked(proposal)).toBe(expected);
+    expect(proposal.rules.at(-1)).toEqual({
+      rule: 'target-below-supply',
+      verdict: expected < 0 ? 'fires' : 'quiet',
+      observed: count + expected,
+      threshold: count,
+    });
   });
 
   test.each([
