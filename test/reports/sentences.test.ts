@@ -285,6 +285,8 @@ describe('what rules say', () => {
       {},
       tracking,
     ],
+    ['unneeded-lasts', 'quiet', 0, 600_000, 'No node unneeded until now.', {}, down],
+    ['nodes-unready', 'quiet', 0, 3, 'Every node Ready.'],
     ['nodes-unready', 'fires', 4, 3, '4 nodes not Ready, so nothing is done.'],
     [
       'scale-up-settled-lasts',
