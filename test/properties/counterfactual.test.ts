@@ -4,6 +4,8 @@ import { describe, expect, test } from 'vitest';
 import {
   decide,
   describeSettings,
+  isHelpable,
+  provenTemplate,
   readJournal,
   redecide,
   type Decided,
@@ -140,13 +142,8 @@ function later(view: View, nowMs: number): View {
 
 /** So many more, or fewer, unschedulable pods of shapes that a node could hold. */
 function spread({ view, cluster }: Situation, more: number): number[] {
-  const fits = view.shapes.map(
-    ({ requestMillicpu, requestMib, zone, pinnedBy }) =>
-      requestMillicpu <= cluster.template.allocatableMillicpu &&
-      requestMib <= cluster.template.allocatableMib &&
-      (zone === null || cluster.zones.includes(zone)) &&
-      pinnedBy !== 'unmodelled-affinity',
-  );
+  const template = provenTemplate(view.workers, cluster.template);
+  const fits = view.shapes.map((shape) => isHelpable(shape, cluster, template));
   const counts = view.unschedulable.slice();
   let left = more;
   // What is commonest grows; everything shrinks.
