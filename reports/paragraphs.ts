@@ -1,6 +1,6 @@
 import type { Decided } from '../engine/index.ts';
 import { flipOfDecision, isSameDeed, whyNot, type Flip, type WhyNot } from './counterfactual.ts';
-import { asksInTheWay, isFiring, partsOf, type PlacedRule } from './explanation.ts';
+import { asksInTheWay, isBlocking, isFiring, partsOf, type PlacedRule } from './explanation.ts';
 import type { Situation, ViewVariable } from './levers.ts';
 import { READING_NAMES, ruleClause, ruleClauses, sentence, type Telling } from './rules.ts';
 import { decisionReason, decisionSentence, deedWords, type CycleTelling } from './sentences.ts';
@@ -94,11 +94,21 @@ export function flipSentence(flip: Flip | null, decided: Decided, telling: Cycle
   if (!isSameDeed(decision, decided.decision)) {
     return sentence(`${phrase}, it would have ${deed}`);
   }
-  const reason = decisionReason(then.decided, {
+  const { explanation } = then.decided;
+  const thenTelling: CycleTelling = {
     ...telling,
     view: then.situation.view,
     settings: then.situation.configured.settings,
-  });
+  };
+  // What asked has been said; what stands in its way next has not.
+  const blocking = partsOf(explanation).guards.find(isBlocking);
+  const reason =
+    blocking === undefined
+      ? decisionReason(then.decided, thenTelling)
+      : ruleClause(blocking, {
+          ...thenTelling,
+          direction: explanation.proposed < 0 ? 'down' : 'up',
+        });
   return sentence(`${phrase}, it would still have ${deed}: ${reason}`);
 }
 

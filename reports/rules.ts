@@ -262,12 +262,17 @@ function valueOf(reading: Reading): number | null {
   return reading.missing === null ? reading.value : null;
 }
 
-/** `there for 4 min, not yet 10 min`: of a rule that compares how long something has been so. */
-const lasted = (what: string): Pick<AskWords, 'fires' | 'quiet'> => ({
+const longEnough = (what: string, { observed, threshold }: RuleVerdict): string =>
+  `${what} for ${formatSpan(observed)}, at least ${formatSpan(threshold)}`;
+
+/** `pods pending for 4 min, not yet 10 min`: of a rule that compares how long something has been so. */
+const lasted = (what: string, notSo: string): Pick<AskWords, 'fires' | 'quiet'> => ({
   fires: ({ observed, threshold }) =>
     `${what} for ${formatSpan(observed)}, at least ${formatSpan(threshold)}`,
   quiet: ({ observed, threshold }) =>
-    `${what} for ${formatSpan(observed)}, not yet ${formatSpan(threshold)}`,
+    observed === 0
+      ? notSo
+      : `${what} for ${formatSpan(observed)}, not yet ${formatSpan(threshold)}`,
 });
 
 /** Longer ago than any cluster is old: what a rule compares with when something never was. */
@@ -473,11 +478,7 @@ const WORDS: Readonly<Record<RuleId, AskWords | GuardWords>> = {
   },
   'pods-waiting-lasts': {
     asks: 'up',
-    ...lasted('pods pending'),
-    quiet: (rule, telling) =>
-      rule.observed === 0
-        ? 'no pod pending for long that no node is on the way for'
-        : lasted('pods pending').quiet(rule, telling),
+    ...lasted('pods pending', 'no pod pending for long that no node is on the way for'),
     unknown: (_, telling) => podsUnread(telling),
   },
   'memory-high': {
@@ -492,7 +493,7 @@ const WORDS: Readonly<Record<RuleId, AskWords | GuardWords>> = {
   'cpu-low-lasts': {
     asks: 'down',
     fires: (rule, telling) =>
-      lasted(`CPU below ${formatPercent(setting(telling, 'cpuLowPercent'))}`).fires(rule, telling),
+      longEnough(`CPU below ${formatPercent(setting(telling, 'cpuLowPercent'))}`, rule),
     quiet(rule, telling) {
       const bound = setting(telling, 'cpuLowPercent');
       const now = valueOf(telling.view.metrics.cpuPercent);
@@ -527,7 +528,7 @@ const WORDS: Readonly<Record<RuleId, AskWords | GuardWords>> = {
   },
   'quiet-lasts': {
     asks: 'down',
-    ...lasted('quiet, with nodes above the base,'),
+    ...lasted('quiet, with nodes above the base,', 'not quiet with nodes above the base until now'),
     unknown: notSaid('whether it is quiet'),
   },
   'sale-open': {
@@ -540,7 +541,7 @@ const WORDS: Readonly<Record<RuleId, AskWords | GuardWords>> = {
   'above-target-lasts': {
     asks: 'up',
     fires: (rule, telling) =>
-      lasted(`CPU above ${formatPercent(setting(telling, 'targetPercent'))}`).fires(rule, telling),
+      longEnough(`CPU above ${formatPercent(setting(telling, 'targetPercent'))}`, rule),
     quiet(rule, telling) {
       const bound = setting(telling, 'targetPercent');
       const now = valueOf(telling.view.metrics.cpuPercent);
@@ -554,8 +555,7 @@ const WORDS: Readonly<Record<RuleId, AskWords | GuardWords>> = {
   },
   'below-target-lasts': {
     asks: 'down',
-    fires: (rule, telling) =>
-      lasted(`CPU below ${formatPercent(lowBound(telling))}`).fires(rule, telling),
+    fires: (rule, telling) => longEnough(`CPU below ${formatPercent(lowBound(telling))}`, rule),
     quiet(rule, telling) {
       const bound = lowBound(telling);
       const now = valueOf(telling.view.metrics.cpuPercent);
@@ -577,7 +577,8 @@ const WORDS: Readonly<Record<RuleId, AskWords | GuardWords>> = {
   'nodes-unready': {
     asks: 'neither',
     fires: ({ observed }) => `${counted(observed, 'node')} not Ready, so nothing is done`,
-    quiet: ({ observed }) => `${counted(observed, 'node')} not Ready`,
+    quiet: ({ observed }) =>
+      observed === 0 ? 'every node Ready' : `${counted(observed, 'node')} not Ready`,
     unknown: notSaid('how many nodes are Ready'),
   },
   'scale-up-settled-lasts': {
@@ -592,7 +593,7 @@ const WORDS: Readonly<Record<RuleId, AskWords | GuardWords>> = {
   },
   'unneeded-lasts': {
     asks: 'down',
-    ...lasted('a node not needed'),
+    ...lasted('a node unneeded', 'no node unneeded until now'),
     unknown: notSaid('which nodes are needed'),
   },
   'drain-ended': {
@@ -603,7 +604,7 @@ const WORDS: Readonly<Record<RuleId, AskWords | GuardWords>> = {
   },
   'consolidatable-lasts': {
     asks: 'down',
-    ...lasted('a node whose pods fit elsewhere'),
+    ...lasted('a node whose pods fit elsewhere', 'no node whose pods fit elsewhere until now'),
     unknown: notSaid('whether pods fit elsewhere'),
   },
   'disruption-budget': {

@@ -84,9 +84,9 @@ describe('why a decision is what it is, in one paragraph', () => {
     [
       // The next guard would have stood in the way: the flip says so.
       '21:06:40 hold: CPU 20 %, below 30 %, and no pod pending, but that would leave 1 node, of at least 2 (nodeCountMin); would have removed 1. ' +
-        'With nodeCountMin at 1 or less (it was 2), it would still have held: CPU 20 %, below 30 %, and no pod pending, but no node can go: ' +
+        'With nodeCountMin at 1 or less (it was 2), it would still have held: no node can go: ' +
         'of the Ready, 2 kept by the on-demand base of 2, by zones within one of each other, or by pods that would not fit elsewhere ' +
-        'with 100 % of a node to spare; would have removed 1.',
+        'with 100 % of a node to spare.',
       { ...busy(20), workers: workers(2), desired: 2 },
     ],
     [

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import {
+  CPU_AS_WRITTEN,
   CYCLE_OUTCOMES,
   decide,
   EVENT_CODES,
+  PENDING_AS_WRITTEN,
   RULES,
   verdict,
   VERDICTS,
@@ -102,6 +104,21 @@ describe('what rules say', () => {
     metrics: { ...view().metrics, cpuPercent: reading },
   });
   const down = { direction: 'down' } as const;
+  const sustained = { ...down, settings: configured('sustained').settings };
+  const tracking = { ...down, settings: configured('target-tracking').settings };
+  /** Seen with the brief’s own queries: of pods they found nothing. */
+  const asWritten = (isDown = false): Partial<View> => ({
+    metrics: {
+      ...view().metrics,
+      custom: [
+        {
+          name: CPU_AS_WRITTEN,
+          reading: isDown ? { missing: 'exporter-down' } : reading(13.9),
+        },
+        { name: PENDING_AS_WRITTEN, reading: { missing: 'empty' } },
+      ],
+    },
+  });
   const arriving = [...workers(3), worker('i-04', { phase: 'booting' })];
 
   test.each<[RuleId, Verdict, number, number, string, Partial<View>?, Partial<Telling>?]>([
@@ -173,6 +190,116 @@ describe('what rules say', () => {
       '1 node needed, 2 there or on their way, at least 2 wanted.',
     ],
     ['desired-capacity', 'fires', 3, 5, '5 nodes meant to be there, 3 there or on their way.'],
+
+    ['pods-pending', 'fires', 3, 0, '3 pods pending by the brief’s query.'],
+    [
+      'pods-pending',
+      'unknown',
+      0,
+      0,
+      'Pending pods not known: the query found nothing.',
+      asWritten(),
+    ],
+    [
+      'cpu-high',
+      'quiet',
+      13.9,
+      70,
+      'CPU 13.9 % by the brief’s query, not above 70 %.',
+      asWritten(),
+    ],
+    [
+      'cpu-low',
+      'unknown',
+      0,
+      30,
+      'CPU for a removal not known: its exporter is down.',
+      asWritten(true),
+    ],
+    ['pods-waiting-lasts', 'fires', 240_000, 180_000, 'Pods pending for 4 min, at least 3 min.'],
+    ['pods-waiting-lasts', 'quiet', 90_000, 180_000, 'Pods pending for 90 s, not yet 3 min.'],
+    [
+      'pods-waiting-lasts',
+      'quiet',
+      0,
+      180_000,
+      'No pod pending for long that no node is on the way for.',
+    ],
+    [
+      'memory-high',
+      'fires',
+      80,
+      75,
+      'Memory 80 % once the new nodes carry their share (50 % measured), above 75 %.',
+    ],
+    ['memory-low', 'quiet', 60, 50, 'Memory 60 %, not below 50 %.', {}, down],
+    [
+      'cpu-low-lasts',
+      'fires',
+      720_000,
+      600_000,
+      'CPU below 30 % for 12 min, at least 10 min.',
+      {},
+      sustained,
+    ],
+    ['cpu-low-lasts', 'quiet', 0, 600_000, 'CPU 50 %, not below 30 %.', {}, sustained],
+    [
+      // It has just come to be so.
+      'cpu-low-lasts',
+      'quiet',
+      0,
+      600_000,
+      'CPU below 30 % for 0 s, not yet 10 min.',
+      cpu(reading(20)),
+      sustained,
+    ],
+    ['nothing-pending', 'quiet', 2, 0, '2 pods pending.', {}, down],
+    ['operator-comes', 'quiet', NOW, NOW + 10 * MINUTE, 'Whoever was called comes at 21:16:40.'],
+    [
+      'quiet-lasts',
+      'quiet',
+      3_600_000,
+      7_200_000,
+      'Quiet, with nodes above the base, for 60 min, not yet 2 h.',
+      {},
+      down,
+    ],
+    ['sale-open', 'quiet', NOW, 0, 'No sale ahead.'],
+    ['sale-open', 'fires', NOW, NOW - MINUTE, 'A sale counts since 21:05:40.'],
+    ['above-target-lasts', 'quiet', 0, 180_000, 'CPU 50 %, not above 50 %.', {}, tracking],
+    [
+      'below-target-lasts',
+      'quiet',
+      300_000,
+      900_000,
+      'CPU below 45 % for 5 min, not yet 15 min.',
+      {},
+      tracking,
+    ],
+    [
+      'capacity-warm',
+      'quiet',
+      2,
+      0,
+      '2 nodes not there, or not Ready for 5 min yet.',
+      {},
+      tracking,
+    ],
+    ['unneeded-lasts', 'quiet', 0, 600_000, 'No node unneeded until now.', {}, down],
+    ['nodes-unready', 'quiet', 0, 3, 'Every node Ready.'],
+    ['nodes-unready', 'fires', 4, 3, '4 nodes not Ready, so nothing is done.'],
+    [
+      'scale-up-settled-lasts',
+      'quiet',
+      240_000,
+      600_000,
+      'Nodes added 4 min ago, not yet 10 min.',
+      {},
+      down,
+    ],
+    ['removal-settled-lasts', 'fires', NOW, 180_000, 'No removal failed before.', {}, down],
+    ['drain-ended', 'quiet', 1, 0, '1 drain going on.', {}, down],
+    ['disruption-budget', 'quiet', 1, 1, '1 node disrupted already, of at most 1.', {}, down],
 
     ['mode', 'passes', 0, 0, 'The mode is act.'],
     ['mode', 'blocks', 1, 0, 'Paused: nothing is added or removed.', { mode: 'paused' }],

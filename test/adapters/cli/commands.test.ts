@@ -9,7 +9,7 @@ afterAll(() => {
 });
 
 describe('the program', () => {
-  test.each([[[]], [['simulate']], [['results']], [['scenarios']]])(
+  test.each([[[]], [['simulate']], [['explain']], [['replay']], [['results']], [['scenarios']]])(
     'helps: %j',
     async (command: string[]) => {
       const { exitCode, stdout, stderr } = await nodeFleet([...command, '--help']);
@@ -25,6 +25,9 @@ describe('the program', () => {
     [['simulate'], /missing required argument 'scenario'/],
     [['simulate', 'a.csv', 'b.csv'], /too many arguments/],
     [['simulate', 'a.csv', '--seed'], /argument missing/],
+    [['explain', 'a.journal'], /required option '--at <time>' not specified/],
+    [['explain', 'a', '--at', '1', '--why-not', 'in'], /Allowed choices are up, down/],
+    [['replay'], /missing required argument 'journal'/],
     [[], /Usage: node-fleet/],
   ])('%j is a mistake that ends with 2', async (args, message) => {
     const { exitCode, stdout, stderr } = await nodeFleet(args);

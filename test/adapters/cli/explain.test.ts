@@ -69,6 +69,12 @@ What was compared, in order:
     expect(text).toMatch(/\n\nWhat happened:\n {2}Launched 2 nodes in spot\/b\.\n$/);
   });
 
+  test('how many nodes the last action was about is not made up when its cycle is missing', async () => {
+    const [quiet, , cooling] = evening();
+    const path = writeJournal(folder.path, 'missing.journal', [quiet, cooling]);
+    expect(await told(path, '--at', '2')).toContain('(scaled up at 20:01:12)');
+  });
+
   test('--why-not says what stood in the way', async () => {
     const text = await told(journal, '--at', '20:00:00', '--why-not', 'up');
     expect(text).toContain(

@@ -766,7 +766,7 @@ describe('bad input is told in one line and ends with 2', () => {
     [
       'an unknown price book',
       () => [trace, '--price-book', 'techflaw'],
-      /--price-book: found "techflaw", did you mean "techflow"/,
+      /--price-book: found "techflaw", did you mean "techflow"\?/,
     ],
     ...['free', 'sale=1,5', '1,2', 'sale=1,sale=2', '1000001'].map(
       (text): [string, () => string[], RegExp] => [
