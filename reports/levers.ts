@@ -9,7 +9,6 @@ import {
   METRIC_NAMES,
   PENDING_AS_WRITTEN,
   probeDelayMs,
-  provenTemplate,
   trustedValue,
   type Cluster,
   type ConfiguredPolicy,
@@ -259,7 +258,6 @@ const pods: Lever = {
 
 /** Shapes that an empty node can hold: those that may run anywhere first, and of them the one of which most pods are there. */
 function helpable({ view, cluster }: Situation): number[] {
-  const template = provenTemplate(view.workers, cluster.template);
   const bound = (s: number): number => (view.shapes[s].zone === null ? 0 : 1);
   const count = (s: number): number =>
     view.workers.reduce((sum, worker) => sum + (worker.pods[s] ?? 0), view.unschedulable[s]);

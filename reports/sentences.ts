@@ -117,7 +117,6 @@ export function outcomeSentence(
 const EVENTS: Readonly<Record<EventCode, (subject: string, value: number) => string>> = {
   adopted: (id) => `adopted ${id}, found running`,
   gone: (id) => `found ${id} gone`,
-  disowned: (id) => `found ${id} no longer tagged as ours`,
   'scale-down': (id) => `chose ${id} to go`,
   reclaim: (id) => `replaces ${id}, which AWS takes back`,
   rebalance: (id) => `replaces ${id}, which AWS may soon take back`,
