@@ -664,9 +664,9 @@ const podsProtected: Invariant = {
           result.nodes.forEach(({ name, ready }) => ready && shownReady.add(name));
         }
       },
-      decided: ({ events }) => {
-        // Who was seen Ready is not remembered any more.
-        if (events.some(({ code }) => code === 'memory-lost')) {
+      cycleBegins: () => {
+        // Who was seen Ready is not remembered any more, whether or not the cycle lives to say so.
+        if (facts.table.stored.kind !== 'known') {
           shownReady.clear();
         }
       },

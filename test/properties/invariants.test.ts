@@ -165,4 +165,24 @@ describe('found once, and kept', () => {
     };
     runCase(each, INVARIANTS);
   });
+
+  test('a cycle that is killed after memory was lost has forgotten who was Ready, and says so to nobody (5)', () => {
+    const each: Case = {
+      ...QUIET,
+      tenths: [41, 0, 0, 0, 0, 0],
+      cycleSeconds: 60,
+      policy: 'pending-driven',
+      nodeCountMax: 5,
+      faults: [{ effect: 'evictPod', mode: 'frozen', percent: 5 }],
+      hands: [
+        { cycle: 37, does: 'reclaim', to: 1 },
+        { cycle: 27, does: 'delete-node', to: 0 },
+        { cycle: 44, does: 'lose-table', to: 0 },
+        { cycle: 0, does: 'lose-table', to: 0 },
+      ],
+      triggers: { lost: 16, twice: 28, late: 7 },
+      mode: { is: 'paused', from: 1, to: 10 },
+    };
+    runCase(each, INVARIANTS);
+  });
 });
