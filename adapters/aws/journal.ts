@@ -8,6 +8,7 @@ import {
   JournalWriter,
   type Cluster,
   type ConfiguredPolicy,
+  type JournalHeader,
 } from '../../engine/index.ts';
 import type { Performers } from '../answer.ts';
 
@@ -19,14 +20,16 @@ export const ENGINE_DIGEST = NODE_FLEET_ENGINE_DIGEST;
 const CYCLE_SECONDS = 120;
 
 /** What a journal of the Lambda says of itself, in the simulator’s words. */
-export function journalHeader(cluster: Cluster, { policy, settings }: ConfiguredPolicy): object {
+export function journalHeader(
+  cluster: Cluster,
+  { policy, settings }: ConfiguredPolicy,
+): JournalHeader {
   return {
     schema: JOURNAL_SCHEMA,
     source: 'lambda',
     scenario: cluster.id,
     seed: 0,
     cycleSeconds: CYCLE_SECONDS,
-    timeZoneOffsetMinutes: cluster.timeZoneOffsetMinutes,
     faults: [],
     cluster,
     policy: policy.name,

@@ -14,7 +14,7 @@ import {
 import { date, timeOfDay, zoneName } from '../../reports/words.ts';
 import { formatInstant } from '../../simulator/index.ts';
 import { newCommand } from './command.ts';
-import { readJournalFile, redecideFile, type JournalFile } from './journal-file.ts';
+import { readJournalFile, redecideFile, sourceFacts, type JournalFile } from './journal-file.ts';
 import { recordAt } from './journal-time.ts';
 import { ENGINE_DIGEST } from './project.ts';
 import { wrapped, WIDTH } from './text.ts';
@@ -188,8 +188,7 @@ function explainText(file: JournalFile, at: number, told: ToldCycle): string {
   const facts = [
     `cycle ${String(at + 1)} of ${String(records.length)}`,
     `${date(startedAtMs, offset)} ${timeOfDay(startedAtMs, offset)} ${zoneName(offset)}`,
-    `${header.policy} on ${header.scenario}`,
-    `seed ${String(header.seed)}`,
+    ...sourceFacts(header),
   ];
   const lines = [...wrapped(facts.join(', '), WIDTH), '', ...wrapped(paragraph, WIDTH)];
   if (rules.length > 0) {
@@ -216,6 +215,7 @@ function explainJson(file: JournalFile, at: number, told: ToldCycle): object {
   const journalled = record.decided;
   return {
     schema: 'node-fleet/explain@1',
+    source: header.source,
     scenario: header.scenario,
     policy: header.policy,
     seed: header.seed,

@@ -155,6 +155,12 @@ export function readJournalFile(path: string): JournalFile {
   };
 }
 
+/** What was run, in a few words: `node-fleet on Flash sale`, `seed 1`. Only a simulator has a seed. */
+export function sourceFacts({ source, scenario, policy, seed }: JournalHeader): string[] {
+  const what = `${policy} on ${scenario}`;
+  return source === 'lambda' ? [what] : [what, `seed ${String(seed)}`];
+}
+
 /** Decides again on every record, as `redecide` does. InputError where damage that no digest shows makes that impossible. */
 export function* redecideFile(
   { path, engineDigest, records, header, configured }: JournalFile,

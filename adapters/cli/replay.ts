@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import type { ConfiguredPolicy, Decision, ReadRecord, Redecided } from '../../engine/index.ts';
+import { formatLakh } from '../../reports/money.ts';
 import { decisionSentence, decisionWords } from '../../reports/sentences.ts';
-import { date, timeOfDay, zoneName } from '../../reports/words.ts';
+import { counted, date, timeOfDay, zoneName } from '../../reports/words.ts';
 import { formatInstant } from '../../simulator/index.ts';
 import { InputError } from '../import/input-error.ts';
 import { collect, newCommand } from './command.ts';
 import { EXIT_CHECK_FAILED } from './failure.ts';
-import { readJournalFile, redecideFile, type JournalFile } from './journal-file.ts';
+import { readJournalFile, redecideFile, sourceFacts, type JournalFile } from './journal-file.ts';
 import { choosePolicy } from './policy-settings.ts';
 import { ENGINE_DIGEST } from './project.ts';
 import { wrapped, WIDTH } from './text.ts';
@@ -122,9 +123,8 @@ function replayText(replayed: Replayed): string {
   const { file, other, sets, differences, decidedCount } = replayed;
   const { header, records } = file;
   const heading = [
-    `${header.policy} on ${header.scenario}`,
-    `seed ${String(header.seed)}`,
-    `${String(records.length)} cycles, of which ${String(decidedCount)} decided`,
+    ...sourceFacts(header),
+    `${counted(records.length, 'cycle')}, of which ${formatLakh(decidedCount)} decided`,
   ];
   const lines = [...wrapped(heading.join(', '), WIDTH)];
   if (file.engineDigest !== ENGINE_DIGEST) {
@@ -140,8 +140,9 @@ function replayText(replayed: Replayed): string {
     lines.push(...wrapped(`Every cycle is decided the same again${by}.`, WIDTH));
     return `${lines.join('\n')}\n`;
   }
-  const count = `${String(differences.length)} of ${String(decidedCount)} cycles`;
-  lines.push(...wrapped(`${count} are decided otherwise${by}:`, WIDTH));
+  const count = `${formatLakh(differences.length)} of ${counted(decidedCount, 'cycle')}`;
+  const verb = differences.length === 1 ? 'is' : 'are';
+  lines.push(...wrapped(`${count} ${verb} decided otherwise${by}:`, WIDTH));
   for (const difference of differences.slice(0, SHOWN)) {
     lines.push('', ...differenceLines(difference, replayed));
   }
@@ -199,6 +200,7 @@ function replayJson({ file, other, differences, decidedCount }: Replayed): objec
   const { header, records, engineDigest } = file;
   return {
     schema: 'node-fleet/replay@1',
+    source: header.source,
     scenario: header.scenario,
     seed: header.seed,
     policy: header.policy,

@@ -1,7 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { journalHeader } from '../../../adapters/aws/journal.ts';
 import { POLICIES, type DecisionRecord } from '../../../engine/index.ts';
+import { configured } from '../../engine/build.ts';
 import { evening, HEADER, journalOf, writeJournal } from './journals.ts';
 import { nodeFleet, temporaryFolder, traceCsv, writeText } from './program.ts';
 
@@ -68,7 +70,7 @@ describe('replay', () => {
     expect(exitCode).toBe(1);
     expect(stdout).toBe(
       `node-fleet on Friday by hand, seed 7, 4 cycles, of which 3 decided
-1 of 3 cycles are decided otherwise:
+1 of 3 cycles is decided otherwise:
 
 cycle 2, 2026-11-27 20:01:11 UTC+06:00
   journal: add 3 (pods-unschedulable fires, mode passes, readings passes, max
@@ -126,13 +128,23 @@ cycle 2, 2026-11-27 20:01:11 UTC+06:00
   });
 });
 
+test('a Lambda’s journal: one record whole, as the table keeps it, and no seed', async () => {
+  const header = journalHeader(HEADER.cluster, configured('node-fleet'));
+  const path = bytesFile('item', journalOf([evening()[1]], header));
+  expect((await replay(path)).stdout).toMatch(/^node-fleet on shop, 1 cycle, of which 1 decided\n/);
+  const { exitCode, stdout } = await nodeFleet(['explain', path, '--at', '1']);
+  expect(exitCode).toBe(0);
+  expect(stdout).toMatch(/^cycle 1 of 1, 2026-11-27 20:01:11 UTC\+06:00, node-fleet on shop\n/);
+  expect(stdout).toContain('20:01:12 add 2: 3 pods pending.');
+});
+
 describe('what would have been decided otherwise', () => {
   test('with another setting: what it does, and why', async () => {
     const { exitCode, stdout } = await replay(journal, '--set', 'pendingStep=3');
     expect(exitCode).toBe(1);
     expect(stdout).toBe(
       `node-fleet on Friday by hand, seed 7, 4 cycles, of which 3 decided
-1 of 3 cycles are decided otherwise by node-fleet with pendingStep=3:
+1 of 3 cycles is decided otherwise by node-fleet with pendingStep=3:
 
 cycle 2, 2026-11-27 20:01:11 UTC+06:00
   journal: add 2
