@@ -17,6 +17,8 @@ import {
   type Seen,
 } from './lifecycle.ts';
 import {
+  byText,
+  isAlive,
   METRIC_NAMES,
   missingMetrics,
   quantizeReading,
@@ -196,9 +198,7 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
     const described = yield* perform({ kind: 'describeInstances', ids: toConfirm });
     act.nowMs = described.completedAtMs;
     if (described.ok) {
-      const alive = described.instances.filter(
-        (each) => each.state === 'pending' || each.state === 'running',
-      );
+      const alive = described.instances.filter(isAlive);
       confirmedGone = toConfirm.filter((id) => !alive.some((instance) => instance.id === id));
       // Alive, and in no list for long: somebody took its tags off.
       const { absent } = act.state;
@@ -665,7 +665,7 @@ function* repeatUnansweredLaunches(
   const isDoomed = (id: string): boolean =>
     (inbox?.doomed ?? []).some(({ instanceId }) => instanceId === id) ||
     act.state.drains.some(({ instanceId, reason }) => instanceId === id && reason !== 'scale-down');
-  const alive = instances.filter(({ state }) => state === 'pending' || state === 'running');
+  const alive = instances.filter(isAlive);
   let there = alive.filter(({ id }) => !isDoomed(id)).length;
   there += act.state.absent.filter(
     ({ instanceId }) => !isDoomed(instanceId) && !alive.some(({ id }) => id === instanceId),
@@ -819,8 +819,9 @@ function rejected(intent: LaunchIntent): boolean {
 
 /** What an intent has launched, or may have, by pool. */
 function sharesOf(intent: LaunchIntent): PoolShare[] {
-  return intent.attempts.flatMap(({ zone, market, count, outcome, launched }) => {
-    const there = outcome === 'unknown' || outcome === 'unsent' ? count : launched;
+  return intent.attempts.flatMap((attempt) => {
+    const { zone, market, count, launched } = attempt;
+    const there = isOpen(attempt) ? count : launched;
     return there > 0 ? [{ zone, market, count: there }] : [];
   });
 }
@@ -880,10 +881,6 @@ function withLaunched(
     ...fresh.map((instanceId) => ({ instanceId, sinceMs: nowMs, seen: false, zone, market })),
   ];
   return { ...state, known, absent: absent.sort((a, b) => byText(a.instanceId, b.instanceId)) };
-}
-
-function byText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 // ---------------------------------------------------------------- draining

@@ -5,6 +5,7 @@ import { freshValue } from './observation.ts';
 import type { FleetSettings } from './settings.ts';
 import {
   helpablePods,
+  NOT_READY_PERCENT_MAX,
   trustedValue,
   type Cluster,
   type Fleet,
@@ -45,8 +46,6 @@ export interface Guard {
 const JOIN_FAILURES_BEFORE_BREAKER = 2;
 const JOIN_PROBE_FIRST_MS = 600_000;
 const JOIN_PROBE_LAST_MS = 4_800_000;
-/** Above this share of NotReady nodes something other than a node is wrong (S14; cluster-autoscaler’s 45 %). */
-const NOT_READY_PERCENT_MAX = 45;
 
 /**
  * The guards, in order: what forbids everything, what we do not know, the bounds, time, what would hurt pods, who, how

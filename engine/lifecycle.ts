@@ -1,6 +1,8 @@
 import type { Alarm } from './effects.ts';
 import type { CycleEvent } from './journal.ts';
 import {
+  byText,
+  isAlive,
   MARKETS,
   type DoomedMark,
   type Inbox,
@@ -25,6 +27,7 @@ import {
 import {
   countFleet,
   helpablePods,
+  NOT_READY_PERCENT_MAX,
   type Cluster,
   type Mode,
   type Phase,
@@ -69,8 +72,6 @@ export const ABSENCE_CONFIRM_MS = 300_000;
 const FLAP_MS = 120_000;
 /** NotReady for so many times as long as is allowed with a failed status check is dead, whatever that check says (S17). */
 const DEAD_ANYWAY_FACTOR = 6;
-/** Above this share of workers that are NotReady, something other than a node is wrong (S14). */
-const DEAD_ANYWAY_PERCENT_MAX = 45;
 /** A terminate that is not obeyed for this long: the instance counts against max again, and is an alarm. */
 export const TERMINATE_OVERDUE_MS = 600_000;
 /** Alive by its id and in no list for this long, an instance is not ours any more. */
@@ -112,13 +113,15 @@ export function reconcile(
 ): Reconciled {
   const events: CycleEvent[] = [];
   const alarms: Alarm[] = [];
-  const seen = withoutTwins(listed, before);
+  // Most of the time nothing has changed, and then no twin is listed and nobody is missed.
+  const asKnown = listed.instances !== null && isJustAsKnown(listed.instances, before);
+  const seen = asKnown ? listed : withoutTwins(listed);
   let joined = join(seen, before);
   const doubted = seen.nodes !== null && nodesDoubted(seen.instances, joined, before);
   if (doubted) {
     joined = { ...joined, complete: false };
   }
-  const roll = callRoll(seen, before, events);
+  const roll = asKnown ? { state: before, contradicted: false } : callRoll(seen, before, events);
   let state = noteJoined(roll.state, joined, events);
   state = noteLostNodes(state, seen, joined);
   const contradicted = roll.contradicted || joined.contradicted;
@@ -194,11 +197,10 @@ const NOT_JOINED: Joined = {
 };
 
 /** A list whose pages overlapped shows an instance twice; the first is kept, or its twin would look as if it had no node. */
-function withoutTwins(seen: Seen, state: FleetState): Seen {
+function withoutTwins(seen: Seen): Seen {
   const { instances } = seen;
   if (
     instances === null ||
-    isJustAsKnown(instances, state) ||
     !instances.some((each, i) => i > 0 && each.id === instances[i - 1]!.id)
   ) {
     return seen;
@@ -338,17 +340,13 @@ interface Roll {
   readonly contradicted: boolean;
 }
 
-function isAlive(instance: Instance): boolean {
-  return instance.state === 'pending' || instance.state === 'running';
-}
-
 /**
  * Adopts instances that carry our tags and that we do not know, strikes off those seen terminated, and notes those that
  * vanished without a trace. When more than half of what we knew has vanished, the observation is not believed (S16).
  */
 function callRoll(seen: Seen, state: FleetState, events: CycleEvent[]): Roll {
   const { instances, nowMs } = seen;
-  if (instances === null || isJustAsKnown(instances, state)) {
+  if (instances === null) {
     return { state, contradicted: false };
   }
   const known: string[] = [];
@@ -496,10 +494,6 @@ function noteJoined(
   return { ...state, joined: [...kept, ...newlyReady].sort(byText) };
 }
 
-function byText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
 /** Remembers since when an instance that has joined lacks its node, in lists that can be believed. */
 function noteLostNodes(
   state: FleetState,
@@ -616,7 +610,6 @@ function beginRepairs(
   const marks = seen.inbox?.doomed ?? [];
   const joinTimeoutMs = configured.settings.joinTimeoutSeconds * 1000;
   const notReadyTimeoutMs = configured.settings.notReadyTimeoutSeconds * 1000;
-  const manyNotReady = isMostlyNotReady(instances, joined);
   for (let i = 0; i < instances.length; i++) {
     const instance = instances[i]!;
     if (!isAlive(instance)) {
@@ -624,7 +617,7 @@ function beginRepairs(
     }
     const node = joined.nodeOf[i]!;
     const cause = marks.length === 0 ? null : causeOf(marks, instance.id);
-    const hasJoined = node !== null && node.ready ? true : contains(state.joined, instance.id);
+    const hasJoined = node?.ready || contains(state.joined, instance.id);
     // A node that has changed since it registered may have been Ready, for all that can be told: it has an hour to come back.
     const overdue =
       !hasJoined &&
@@ -666,7 +659,9 @@ function beginRepairs(
     } else if (dead) {
       alarms.push({ code: 'node-unhealthy', subject: instance.id });
       const deadAnyway =
-        !manyNotReady && deadForMs >= DEAD_ANYWAY_FACTOR * notReadyTimeoutMs && nodesComplete;
+        deadForMs >= DEAD_ANYWAY_FACTOR * notReadyTimeoutMs &&
+        nodesComplete &&
+        !isMostlyNotReady(instances, joined);
       if ((!instance.statusCheckFailed && !deadAnyway) || repairing || node?.cordoned) {
         continue;
       }
@@ -710,7 +705,7 @@ function isMostlyNotReady(instances: readonly Instance[], { nodeOf }: Joined): b
       notReady += nodeOf[i]?.ready ? 0 : 1;
     }
   }
-  return notReady > 1 && notReady * 100 > alive * DEAD_ANYWAY_PERCENT_MAX;
+  return notReady > 1 && notReady * 100 > alive * NOT_READY_PERCENT_MAX;
 }
 
 /** Whether an instance that was never seen Ready has had its time, which counts anew when its node registers. */

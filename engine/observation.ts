@@ -99,6 +99,11 @@ export function freshValue(reading: Reading, nowMs: number, maxAgeMs: number): n
   return ageMs <= maxAgeMs && ageMs >= -SAMPLE_AHEAD_MAX_MS ? reading.value : null;
 }
 
+/** By code unit, never by locale: the order of every list here, and of whatever feeds a decision. */
+export function byText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
 export type Market = 'on-demand' | 'spot';
 export const MARKETS: readonly Market[] = ['on-demand', 'spot'];
 
@@ -115,6 +120,11 @@ export interface Instance {
   /** From its tags: the birth epoch of the intent that launched it (S6). */
   readonly birthEpoch: number;
   readonly statusCheckFailed: boolean;
+}
+
+/** Whether an instance is there, or is about to be. */
+export function isAlive({ state }: Instance): boolean {
+  return state === 'pending' || state === 'running';
 }
 
 /** A Kubernetes node. `taintIntentId` is the value of our own NoSchedule taint; `cordoned` is a person’s cordon (S18). */

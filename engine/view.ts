@@ -138,6 +138,8 @@ export interface Fleet {
   readonly draining: number;
 }
 
+/** Above this share of NotReady nodes something other than a node is wrong (S14; cluster-autoscaler’s 45 %). */
+export const NOT_READY_PERCENT_MAX = 45;
 /** A node that has just become Ready is credited as arriving until the scheduler has had time to use it. */
 const YOUNG_READY_MS = 30_000;
 

@@ -258,6 +258,23 @@ function lasts(
     : `${what} ${bound} for ${formatSpan(observed)}, not yet ${formatSpan(threshold)}`;
 }
 
+/** That CPU has been above or below a bound for long enough, or how long it has. */
+function cpuLasts(
+  side: 'above' | 'below',
+  boundOf: (telling: Telling) => number,
+): Pick<AskWords, 'fires' | 'quiet'> {
+  const beyond = (telling: Telling): string => `${side} ${formatPercent(boundOf(telling))}`;
+  return {
+    fires: (rule, telling) => longEnough(`CPU ${beyond(telling)}`, rule),
+    quiet(rule, telling) {
+      const bound = boundOf(telling);
+      const now = valueOf(telling.view.metrics.cpuPercent);
+      const isSo = now !== null && (side === 'above' ? now > bound : now < bound);
+      return lasts('CPU', beyond(telling), { verdict: rule, isSo, now });
+    },
+  };
+}
+
 function valueOf(reading: Reading): number | null {
   return reading.missing === null ? reading.value : null;
 }
@@ -492,17 +509,7 @@ const WORDS: Readonly<Record<RuleId, AskWords | GuardWords>> = {
   },
   'cpu-low-lasts': {
     asks: 'down',
-    fires: (rule, telling) =>
-      longEnough(`CPU below ${formatPercent(setting(telling, 'cpuLowPercent'))}`, rule),
-    quiet(rule, telling) {
-      const bound = setting(telling, 'cpuLowPercent');
-      const now = valueOf(telling.view.metrics.cpuPercent);
-      return lasts('CPU', `below ${formatPercent(bound)}`, {
-        verdict: rule,
-        isSo: now !== null && now < bound,
-        now,
-      });
-    },
+    ...cpuLasts('below', (telling) => setting(telling, 'cpuLowPercent')),
     unknown: (_, telling) => unread('CPU for a removal', cpuUnread(telling, true)),
   },
   'memory-low': {
@@ -540,31 +547,12 @@ const WORDS: Readonly<Record<RuleId, AskWords | GuardWords>> = {
   },
   'above-target-lasts': {
     asks: 'up',
-    fires: (rule, telling) =>
-      longEnough(`CPU above ${formatPercent(setting(telling, 'targetPercent'))}`, rule),
-    quiet(rule, telling) {
-      const bound = setting(telling, 'targetPercent');
-      const now = valueOf(telling.view.metrics.cpuPercent);
-      return lasts('CPU', `above ${formatPercent(bound)}`, {
-        verdict: rule,
-        isSo: now !== null && now > bound,
-        now,
-      });
-    },
+    ...cpuLasts('above', (telling) => setting(telling, 'targetPercent')),
     unknown: (_, telling) => unread('CPU', cpuUnread(telling, false)),
   },
   'below-target-lasts': {
     asks: 'down',
-    fires: (rule, telling) => longEnough(`CPU below ${formatPercent(lowBound(telling))}`, rule),
-    quiet(rule, telling) {
-      const bound = lowBound(telling);
-      const now = valueOf(telling.view.metrics.cpuPercent);
-      return lasts('CPU', `below ${formatPercent(bound)}`, {
-        verdict: rule,
-        isSo: now !== null && now < bound,
-        now,
-      });
-    },
+    ...cpuLasts('below', lowBound),
     unknown: (_, telling) => unread('CPU for a removal', cpuUnread(telling, true)),
   },
   'capacity-warm': {

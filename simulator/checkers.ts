@@ -7,6 +7,7 @@ import {
   decide,
   firstBlocking,
   freshValue,
+  isAlive,
   isBackingOff,
   isHelpable,
   probeDelayMs,
@@ -340,10 +341,6 @@ export class Facts {
       this.cycle = null;
     },
   };
-}
-
-function isAlive({ state }: Instance): boolean {
-  return state === 'pending' || state === 'running';
 }
 
 function isStaying({ phase }: Worker): boolean {

@@ -9,12 +9,13 @@ import {
   type Instance as Ec2Instance,
   type RunInstancesCommandInput,
 } from '@aws-sdk/client-ec2';
-import type {
-  Failure,
-  Instance,
-  LaunchRefusal,
-  LaunchRequest,
-  Market,
+import {
+  byText,
+  type Failure,
+  type Instance,
+  type LaunchRefusal,
+  type LaunchRequest,
+  type Market,
 } from '../../engine/index.ts';
 import type { Performers } from '../answer.ts';
 import { failureOf } from '../failure.ts';
@@ -297,5 +298,5 @@ export function instancesOf(
         statusCheckFailed: failed.has(id),
       };
     })
-    .sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+    .sort((a, b) => byText(a.id, b.id));
 }

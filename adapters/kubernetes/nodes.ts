@@ -1,5 +1,5 @@
-import type { KubeNode } from '../../engine/index.ts';
-import { byText, type DaemonSetObject, type NodeObject } from './objects.ts';
+import { byText, type KubeNode } from '../../engine/index.ts';
+import type { DaemonSetObject, NodeObject } from './objects.ts';
 import { mib, millicpu } from './quantity.ts';
 import { requestsOf } from './requests.ts';
 

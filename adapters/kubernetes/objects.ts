@@ -155,8 +155,3 @@ export function selects(
     })
   );
 }
-
-/** By code unit, as everything that feeds a decision is sorted. */
-export function byText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}

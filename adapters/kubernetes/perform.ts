@@ -69,14 +69,11 @@ export function kubernetesPerformers(api: KubernetesApi): Performers<Kind> {
 
     untaintNode: async ({ nodeName }, signal) => {
       const path = nodePath(nodeName);
-      const read = await api.call({ method: 'GET', path }, signal);
-      if (read.status === 404) {
+      const node = await readNode(api, path, signal);
+      if (node === null) {
         return NOT_FOUND;
       }
-      if (read.status !== 200) {
-        throw unexpected('reading a node', read.status);
-      }
-      const taints = (read.json as NodeObject).spec?.taints ?? [];
+      const taints = node.spec?.taints ?? [];
       const index = taints.findIndex(({ key }) => key === TAINT_KEY);
       if (index < 0) {
         return { ok: true };
@@ -129,6 +126,22 @@ export function kubernetesPerformers(api: KubernetesApi): Performers<Kind> {
   };
 }
 
+/** A node; null: there is none at that path. */
+async function readNode(
+  api: KubernetesApi,
+  path: string,
+  signal: AbortSignal,
+): Promise<NodeObject | null> {
+  const read = await api.call({ method: 'GET', path }, signal);
+  if (read.status === 404) {
+    return null;
+  }
+  if (read.status !== 200) {
+    throw unexpected('reading a node', read.status);
+  }
+  return read.json as NodeObject;
+}
+
 /** Puts our taint on a node, if it is still the one that was looked at. */
 export async function taintNode(
   api: KubernetesApi,
@@ -138,14 +151,11 @@ export async function taintNode(
   signal: AbortSignal,
 ): Promise<AnswerTo<'taintNode'>> {
   const path = nodePath(nodeName);
-  const read = await api.call({ method: 'GET', path }, signal);
-  if (read.status === 404) {
+  const node = await readNode(api, path, signal);
+  if (node === null) {
     return NOT_FOUND;
   }
-  if (read.status !== 200) {
-    throw unexpected('reading a node', read.status);
-  }
-  const { spec } = read.json as NodeObject;
+  const { spec } = node;
   const others = (spec?.taints ?? []).filter(({ key }) => key !== TAINT_KEY);
   const taints = [...others, { key: TAINT_KEY, value: intentId, effect: TAINT_EFFECT }];
   // The whole list is replaced, on condition that the node is still the one that was looked at.

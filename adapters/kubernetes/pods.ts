@@ -1,5 +1,5 @@
-import type { PodOnNode, Pods, PodShape } from '../../engine/index.ts';
-import { byText, type PodObject } from './objects.ts';
+import { byText, type PodOnNode, type Pods, type PodShape } from '../../engine/index.ts';
+import type { PodObject } from './objects.ts';
 import { controllerOf, pinOf, placementOf, type Surroundings } from './pins.ts';
 import { requestsOf } from './requests.ts';
 
