@@ -9,7 +9,7 @@ import { importsIn, isFile, projectFiles, root, textOf } from './tidy/tree.ts';
 declare const NODE_FLEET_ENGINE_DIGEST: string;
 
 const files = projectFiles();
-const sources = files.filter((path) => path.endsWith('.ts'));
+const sources = files.filter((path) => /\.tsx?$/.test(path));
 const declared = Object.keys(
   (JSON.parse(textOf('package.json')) as { dependencies: object }).dependencies,
 );

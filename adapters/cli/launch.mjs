@@ -27,7 +27,7 @@ function newestMtimeMs(path) {
     const child = join(path, entry.name);
     if (entry.isDirectory()) {
       newest = Math.max(newest, newestMtimeMs(child));
-    } else if (entry.name.endsWith('.ts') || entry.name.endsWith('.mjs')) {
+    } else if (/\.tsx?$/.test(entry.name) || entry.name.endsWith('.mjs')) {
       newest = Math.max(newest, statSync(child, { throwIfNoEntry: false })?.mtimeMs ?? 0);
     }
   }
