@@ -3,6 +3,7 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import { decide, type Decision } from './decide.ts';
 import { perform, performAll, type Alarm, type LaunchRequest, type Process } from './effects.ts';
 import { firstBlocking, type Explanation } from './explain.ts';
+import { recoveryMs } from './guards.ts';
 import type { CycleEvent, CycleOutcome, DecisionRecord } from './journal.ts';
 import {
   absencesToConfirm,
@@ -411,14 +412,10 @@ function recallState(
     ...fresh,
     launches: stored.kind === 'lost' ? stored.launches : [],
     drains: stored.kind === 'lost' ? stored.drains : [],
-    recoveryUntilMs: act.nowMs + longerCooldownSeconds(settings) * 1000,
+    recoveryUntilMs: act.nowMs + recoveryMs(settings),
     lastScaleUpAtMs:
       instances.length === 0 ? null : Math.max(...instances.map((each) => each.launchedAtMs)),
   };
-}
-
-function longerCooldownSeconds(settings: ConfiguredPolicy['settings']): number {
-  return Math.max(settings.cooldownAfterActionSeconds, settings.cooldownBeforeRemovalSeconds);
 }
 
 /** What observe mode may remember: its memory and when it would have acted, but nothing of what it will not carry out. */

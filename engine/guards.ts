@@ -67,16 +67,15 @@ export const GUARDS: readonly Guard[] = [
   },
   {
     rule: 'memory-lost',
-    appliesTo: 'down',
-    repairs: false,
-    check: (asked, { view }) =>
-      refuseIf(
-        asked,
-        view.nowMs < view.recoveryUntilMs,
-        'memory-lost',
-        view.nowMs,
-        view.recoveryUntilMs,
-      ),
+    appliesTo: 'both',
+    repairs: true,
+    check(asked, { view, settings }) {
+      const untilMs =
+        asked.direction === 'down'
+          ? view.recoveryUntilMs
+          : Math.max(0, view.recoveryUntilMs - recoveryMs(settings) + LISTED_LATE_MS);
+      return refuseIf(asked, view.nowMs < untilMs, 'memory-lost', view.nowMs, untilMs);
+    },
   },
   {
     rule: 'max',
@@ -188,6 +187,16 @@ export const GUARDS: readonly Guard[] = [
     },
   },
 ];
+
+/** A launch that nobody remembers is listed after this long, or it has failed: before that it would be bought again (S6). */
+const LISTED_LATE_MS = 120_000;
+
+/** How long lost memory forbids removals: one cooldown, and not before what was launched is listed (S6). */
+export function recoveryMs(settings: FleetSettings): number {
+  const { cooldownAfterActionSeconds, cooldownBeforeRemovalSeconds } = settings;
+  const longer = Math.max(cooldownAfterActionSeconds, cooldownBeforeRemovalSeconds) * 1000;
+  return Math.max(longer, LISTED_LATE_MS);
+}
 
 /** When the quiet time after the last action is over, for this direction. */
 export function cooldownUntilMs(

@@ -122,7 +122,8 @@ export function reconcile(
     joined = { ...joined, complete: false };
   }
   const roll = asKnown ? { state: before, contradicted: false } : callRoll(seen, before, events);
-  let state = noteJoined(roll.state, joined, events);
+  let state = withUnlisted(roll.state, joined.unlisted, seen.nowMs);
+  state = noteJoined(state, joined, events);
   state = noteLostNodes(state, seen, joined);
   const contradicted = roll.contradicted || joined.contradicted;
 
@@ -169,6 +170,8 @@ export function reconcile(
 
 // ---------------------------------------------------------------- joining the lists
 
+const NOBODY: readonly string[] = [];
+
 interface Joined {
   /** Parallel to `seen.instances`. */
   readonly nodeOf: readonly (KubeNode | null)[];
@@ -176,6 +179,8 @@ interface Joined {
   /** Instances that have a node, and those of them whose node is Ready for the first time that we see. */
   readonly matched: number;
   readonly newlyReady: readonly string[];
+  /** While memory is lost: instances that are not listed, and whose nodes are Ready (S6). */
+  readonly unlisted: readonly string[];
   /** Nodes that can be matched to no instance in any way: each vetoes `never-joined` (S15). */
   readonly unmatched: readonly string[];
   /** Whether a node that is not in the list does not exist, as far as anyone can tell. */
@@ -190,6 +195,7 @@ const NOT_JOINED: Joined = {
   podsOf: [],
   matched: 0,
   newlyReady: [],
+  unlisted: NOBODY,
   unmatched: [],
   complete: false,
   contradicted: false,
@@ -226,7 +232,8 @@ function join(seen: Seen, state: FleetState): Joined {
   const newlyReady: string[] = [];
   let matched = 0;
   let listed = 0;
-  let unlisted = 0;
+  let ours = 0;
+  let unlisted: string[] | null = null;
   let j = 0;
   let i = 0;
   let p = 0;
@@ -252,7 +259,11 @@ function join(seen: Seen, state: FleetState): Joined {
       } else if (seen.confirmedGone.includes(node.instanceId)) {
         orphanNodes.push(node.name);
       } else if (node.ready) {
-        unlisted += mayBeOurs(node.instanceId, state, seen.nowMs) ? 1 : 0;
+        if (contains(state.known, node.instanceId)) {
+          ours++;
+        } else if (seen.nowMs < state.recoveryUntilMs) {
+          (unlisted ??= []).push(node.instanceId);
+        }
         // Of an instance that is yet to be listed: it has joined all the same.
         if (!contains(state.joined, node.instanceId)) {
           newlyReady.push(node.instanceId);
@@ -282,14 +293,33 @@ function join(seen: Seen, state: FleetState): Joined {
       orphanNodes.push(node.name);
     }
   }
-  const contradicted = unlisted > listed;
-  const complete = nodes !== null && unmatched.length === 0;
-  return { nodeOf, podsOf, matched, newlyReady, unmatched, complete, contradicted, orphanNodes };
+  return {
+    nodeOf,
+    podsOf,
+    matched,
+    newlyReady,
+    unlisted: unlisted ?? NOBODY,
+    unmatched,
+    complete: nodes !== null && unmatched.length === 0,
+    contradicted: ours + (unlisted?.length ?? 0) > listed,
+    orphanNodes,
+  };
 }
 
-/** Whether an instance that is not listed is one of ours: known, or not to be told while memory is lost (S6). */
-function mayBeOurs(instanceId: string, state: FleetState, nowMs: number): boolean {
-  return nowMs < state.recoveryUntilMs || contains(state.known, instanceId);
+/**
+ * The state that knows those as well: lost memory may have had them, and until EC2 is asked about each by its id they are
+ * supply that cannot be seen, or an empty page would be bought again (S6, S16).
+ */
+function withUnlisted(state: FleetState, ids: readonly string[], nowMs: number): FleetState {
+  if (ids.length === 0) {
+    return state;
+  }
+  const absent = [...state.absent, ...ids.map((id) => vanishedAt(id, nowMs))];
+  return {
+    ...state,
+    known: [...state.known, ...ids].sort(byText),
+    absent: absent.sort((a, b) => byText(a.instanceId, b.instanceId)),
+  };
 }
 
 /** Names of workers’ nodes that can be matched to none of these instances in any way (S15). */

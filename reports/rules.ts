@@ -425,7 +425,7 @@ const WORDS: Readonly<Record<RuleId, AskWords | GuardWords>> = {
     clips: ({ threshold }, telling) =>
       `memory was lost: careful until ${until(threshold, telling)}`,
     blocks: ({ threshold }, telling) =>
-      `memory was lost: nothing is removed until ${until(threshold, telling)}`,
+      `memory was lost: nothing is ${telling.direction === 'down' ? 'removed' : 'bought'} until ${until(threshold, telling)}`,
   },
   max: {
     passes: ceiling('makes', 'of at most N'),

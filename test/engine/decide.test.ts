@@ -121,6 +121,7 @@ describe('a repair restores what was meant', () => {
       'desired-capacity fires',
       'mode passes',
       'readings passes',
+      'memory-lost passes',
       'max passes',
       'joining-works passes',
       'spend passes',
@@ -246,6 +247,7 @@ describe('a scale-up', () => {
     expect(verdicts(result)).toEqual([
       'mode passes',
       'readings passes',
+      'memory-lost passes',
       'max passes',
       'cooldown blocks',
     ]);

@@ -449,6 +449,18 @@ describe('memory', () => {
     expect(storedState(blind).desired).toBeNull();
   });
 
+  test('that is lost holds Ready nodes for ours until EC2 is asked about each, however often its page is empty', () => {
+    const first = play({ stored: { kind: 'absent' }, seen: { instances: [] } });
+    expect(storedState(first).known).toEqual([A, B, C]);
+    expect(storedState(first).absent.map(({ instanceId }) => instanceId)).toEqual([A, B, C]);
+    const later = { ...storedState(first), recoveryUntilMs: NOW };
+    expect(mutations(play({ stored: known(later), seen: { instances: [] } }))).toEqual([]);
+    // A foreign node among them contradicts nothing.
+    const nodes = [...fleetOf(3).nodes!, node('x')];
+    const mixed = play({ stored: { kind: 'absent' }, seen: { nodes } });
+    expect(alarmsOf(mixed)).not.toContain('observation-contradicts-state');
+  });
+
   test('of one intent that cannot be read leaves the others', () => {
     const raw = { schema: 99, launches: [{ id: 7 }, launch()], drains: [drain(A), 'x'] };
     expect(decodeState(raw)).toEqual({ kind: 'lost', launches: [launch()], drains: [drain(A)] });

@@ -86,7 +86,7 @@ describe('the guards in order', () => {
     const expected: readonly (readonly [RuleId, Guard['appliesTo'], boolean])[] = [
       ['mode', 'both', true],
       ['readings', 'both', true],
-      ['memory-lost', 'down', false],
+      ['memory-lost', 'both', true],
       ['max', 'up', true],
       ['min', 'down', false],
       ['cooldown', 'both', false],
@@ -231,6 +231,19 @@ describe('memory lost: no voluntary removal for one cool-down (S6)', () => {
       verdict: blocked ? 'blocks' : 'passes',
       observed: NOW,
       threshold: untilMs,
+    });
+  });
+
+  // Cooldowns of 300 and 600 s: lost ten minutes before it ends.
+  test.each([
+    { lostMs: NOW - 119_999, answer: 'blocks' },
+    { lostMs: NOW - 120_000, answer: 'passes' },
+  ])('and nothing is bought before what was launched is listed ($answer)', ({ lostMs, answer }) => {
+    const seen = { recoveryUntilMs: lostMs + 600_000 };
+    expect(through({ rule: 'memory-lost', direction: 'up', seen })).toMatchObject({
+      count: answer === 'blocks' ? 0 : 1,
+      verdict: answer,
+      threshold: lostMs + 120_000,
     });
   });
 });
