@@ -10,6 +10,7 @@ import {
   DISOWNED_MS,
   nodeOfInstance,
   TERMINATE_OVERDUE_MS,
+  merged,
   unmatchedNodes,
   reconcile,
   withPoolOpen,
@@ -93,6 +94,7 @@ const LOCK_RETRY_MS = 10_000;
 const UNANSWERED_ALARM_MS = 600_000;
 const UNANSWERED_GIVE_UP_MS = 3_600_000;
 const NO_NAMES: readonly string[] = [];
+const NOTHING_KNOWN = emptyState('');
 
 /** What a cycle carries while it acts. */
 interface Act {
@@ -162,7 +164,7 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
     epoch: lock.epoch,
     nowMs,
     nodes: null,
-    state: emptyState(input.configured.policy.name),
+    state: NOTHING_KNOWN,
     committed: lock.stored.kind === 'known' ? lock.stored.state : null,
     nodeCount: 0,
     lockLost: false,
@@ -872,7 +874,7 @@ function withLaunched(
   if (fresh.length === 0) {
     return state;
   }
-  const known = [...state.known, ...fresh].sort(byText);
+  const known = merged(state.known, [...fresh].sort(byText));
   const absent = [
     ...state.absent,
     ...fresh.map((instanceId) => ({ instanceId, sinceMs: nowMs, seen: false, zone, market })),

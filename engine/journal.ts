@@ -104,6 +104,8 @@ const MISSING_REASONS: readonly MissingReason[] = [
   'low-coverage',
 ];
 
+const INT31_MAX = 0x7fffffff;
+
 /**
  * Writes records as bytes. Numbers are variable-length integers; strings are written once and then named by number.
  * Layout of a record: `outcome, keyframe?, startedAtMs, epoch`, then for `decided` the view (see `#view`), the decision,
@@ -268,7 +270,7 @@ export class JournalWriter {
     let gap = 0;
     let b = 0;
     for (const worker of workers) {
-      while (b < before.length && before[b]!.id < worker.id) {
+      while (b < before.length && before[b]!.id !== worker.id && before[b]!.id < worker.id) {
         this.#uint(gap * 4 + WORKER_GONE);
         gap = 0;
         b++;
@@ -362,11 +364,17 @@ export class JournalWriter {
       this.#reserve(8);
     }
     let rest = value;
-    while (rest >= 128) {
+    // Remainders of what does not fit 31 bits are slow, and instants do not.
+    while (rest > INT31_MAX) {
       this.#bytes[this.#length++] = (rest % 128) + 128;
       rest = Math.floor(rest / 128);
     }
-    this.#bytes[this.#length++] = rest;
+    let small = rest | 0;
+    while (small >= 128) {
+      this.#bytes[this.#length++] = small | 128;
+      small >>= 7;
+    }
+    this.#bytes[this.#length++] = small;
   }
 
   #text(text: string): void {

@@ -224,8 +224,12 @@ function join(seen: Seen, state: FleetState): Joined {
   if (instances === null) {
     return NOT_JOINED;
   }
-  const nodeOf: (KubeNode | null)[] = new Array(instances.length).fill(null);
-  const podsOf: (NodePods | null)[] = new Array(instances.length).fill(null);
+  const nodeOf: (KubeNode | null)[] = [];
+  const podsOf: (NodePods | null)[] = [];
+  for (let n = 0; n < instances.length; n++) {
+    nodeOf.push(null);
+    podsOf.push(null);
+  }
   const orphanNodes: string[] = [];
   const perNode = pods?.perNode ?? [];
   const unmatched: string[] = [];
@@ -238,21 +242,19 @@ function join(seen: Seen, state: FleetState): Joined {
   let i = 0;
   let p = 0;
   for (const node of nodes ?? []) {
-    while (p < perNode.length && perNode[p]!.nodeName < node.name) {
+    const { name } = node;
+    while (p < perNode.length && isBefore(perNode[p]!.nodeName, name)) {
       p++;
     }
-    const nodePods = p < perNode.length && perNode[p]!.nodeName === node.name ? perNode[p]! : null;
+    const nodePods = p < perNode.length && perNode[p]!.nodeName === name ? perNode[p]! : null;
     if (node.controlPlane) {
       continue;
     }
-    const key = node.instanceId ?? node.name;
-    while (i < instances.length && instances[i]!.id < key) {
+    const key = node.instanceId ?? name;
+    while (i < instances.length && isBefore(instances[i]!.id, key)) {
       i++;
     }
-    let at = i < instances.length && instances[i]!.id === key ? i : -1;
-    if (at < 0) {
-      at = findInstance(instances, node);
-    }
+    const at = i < instances.length && instances[i]!.id === key ? i : findInstance(instances, node);
     if (at < 0) {
       if (node.instanceId === null) {
         unmatched.push(node.name);
@@ -317,7 +319,7 @@ function withUnlisted(state: FleetState, ids: readonly string[], nowMs: number):
   const absent = [...state.absent, ...ids.map((id) => vanishedAt(id, nowMs))];
   return {
     ...state,
-    known: [...state.known, ...ids].sort(byText),
+    known: merged(state.known, [...ids].sort(byText)),
     absent: absent.sort((a, b) => byText(a.instanceId, b.instanceId)),
   };
 }
@@ -415,7 +417,7 @@ function callRoll(seen: Seen, state: FleetState, events: CycleEvent[]): Roll {
     absent.push(noted ?? vanishedAt(instanceId, nowMs));
   };
   for (const instance of instances) {
-    while (k < state.known.length && state.known[k]! < instance.id) {
+    while (k < state.known.length && isBefore(state.known[k]!, instance.id)) {
       strikeOrMiss(state.known[k++]!);
     }
     const isKnown = k < state.known.length && state.known[k] === instance.id;
@@ -489,9 +491,45 @@ function isKnown(state: FleetState, instanceId: string): boolean {
   return contains(state.known, instanceId);
 }
 
+/** As `a < b`, for two walks side by side: nearly always they stand at the same text, and `!==` sees that at once. */
+function isBefore(a: string, b: string): boolean {
+  return a !== b && a < b;
+}
+
 /** Whether a sorted list has this element. */
 function contains(sorted: readonly string[], element: string): boolean {
   return sorted[placeIn(sorted, element)] === element;
+}
+
+/** What two sorted lists have in common. */
+function inBoth(a: readonly string[], b: readonly string[]): string[] {
+  const common: string[] = [];
+  let j = 0;
+  for (const each of a) {
+    while (j < b.length && isBefore(b[j]!, each)) {
+      j++;
+    }
+    if (j < b.length && b[j] === each) {
+      common.push(each);
+    }
+  }
+  return common;
+}
+
+/** Two sorted lists as one. */
+export function merged(a: readonly string[], b: readonly string[]): string[] {
+  const all: string[] = [];
+  let j = 0;
+  for (const each of a) {
+    while (j < b.length && isBefore(b[j]!, each)) {
+      all.push(b[j++]!);
+    }
+    all.push(each);
+  }
+  while (j < b.length) {
+    all.push(b[j++]!);
+  }
+  return all;
 }
 
 /** Where an element stands in a sorted list, or would. */
@@ -516,12 +554,12 @@ function noteJoined(
   events: readonly CycleEvent[],
 ): FleetState {
   const kept = events.some(({ code }) => code === 'gone' || code === 'disowned')
-    ? state.joined.filter((id) => isKnown(state, id))
+    ? inBoth(state.joined, state.known)
     : state.joined;
   if (newlyReady.length === 0) {
     return kept.length === state.joined.length ? state : { ...state, joined: kept };
   }
-  return { ...state, joined: [...kept, ...newlyReady].sort(byText) };
+  return { ...state, joined: merged(kept, [...newlyReady].sort(byText)) };
 }
 
 /** Remembers since when an instance that has joined lacks its node, in lists that can be believed. */
@@ -609,7 +647,7 @@ function beginRepairs(
   const begun: DrainIntent[] = [];
   let replaced = state.drains;
   let { joinFailures, joinFailedAtMs } = state;
-  const failedZones = new Set<string>();
+  const failedZones: string[] = [];
   let repairing = state.drains.some((drain) => drain.reason === 'unhealthy');
   const nodesComplete = joined.complete;
   let failedNow = 0;
@@ -684,7 +722,9 @@ function beginRepairs(
       }
       failedNow++;
       joinFailedAtMs = nowMs;
-      failedZones.add(instance.zone);
+      if (!failedZones.includes(instance.zone)) {
+        failedZones.push(instance.zone);
+      }
       begin(instance, node, 'never-joined', drain);
     } else if (dead) {
       alarms.push({ code: 'node-unhealthy', subject: instance.id });
@@ -972,7 +1012,10 @@ function buildWorkers(
   let j = 0;
   for (let i = 0; i < instances.length; i++) {
     const instance = instances[i]!;
-    while (absent < state.absent.length && state.absent[absent]!.instanceId < instance.id) {
+    while (
+      absent < state.absent.length &&
+      isBefore(state.absent[absent]!.instanceId, instance.id)
+    ) {
       workers.push(absentAs(state.absent[absent++]!));
     }
     if (!isAlive(instance)) {
@@ -981,11 +1024,11 @@ function buildWorkers(
     const node = joined.nodeOf[i]!;
     // A drain just undone: its node takes pods again as soon as the taint is off.
     const returning = undone.size > 0 && undone.has(instance.id);
-    while (next < leaving.length && leaving[next]![0] < instance.id) {
+    while (next < leaving.length && isBefore(leaving[next]![0], instance.id)) {
       next++;
     }
     const leaves = next < leaving.length && leaving[next]![0] === instance.id;
-    while (j < state.joined.length && state.joined[j]! < instance.id) {
+    while (j < state.joined.length && isBefore(state.joined[j]!, instance.id)) {
       j++;
     }
     const hasJoined = state.joined[j] === instance.id;

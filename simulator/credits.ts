@@ -83,15 +83,24 @@ export class Credits {
     return millicpu < this.#millicpu ? millicpu : this.#millicpu;
   }
 
-  /** Settles a step in which the machine used so much, on average. */
-  spend(slot: number, usedMillicpu: number): void {
+  /**
+   * Settles a step.
+   * @param slots the machines that ran, the first `count` of the array
+   * @param usedMillicpu what each used on average, by slot
+   */
+  spend(slots: Int32Array, count: number, usedMillicpu: Float64Array): void {
     const balances = this.#balanceCpuMs;
+    const earnedCpuMs = this.#earnedCpuMs;
+    const seconds = this.#stepSeconds;
     const day = this.#dayCpuMs;
-    const balance =
-      balances[slot]! + this.#earnedCpuMs - Math.floor(usedMillicpu * this.#stepSeconds + 0.5);
-    balances[slot] = balance > day ? day : balance;
-    if (balance < -day) {
-      this.#charge(slot, -balance - day);
+    for (let i = 0; i < count; i++) {
+      const slot = slots[i]!;
+      const balance =
+        balances[slot]! + earnedCpuMs - Math.floor(usedMillicpu[slot]! * seconds + 0.5);
+      balances[slot] = balance > day ? day : balance;
+      if (balance < -day) {
+        this.#charge(slot, -balance - day);
+      }
     }
   }
 

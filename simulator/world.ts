@@ -257,6 +257,8 @@ export class World {
   #generation = new Int32Array(this.#slots);
   #othersMillicpu = new Float64Array(this.#slots);
   #idleSeconds = new Float64Array(this.#slots);
+  /** In the last interval. */
+  #usedMillicpu = new Float64Array(this.#slots);
   /** Totals by shape. */
   readonly replicas: Int32Array;
   readonly startingTotal: Int32Array;
@@ -391,7 +393,10 @@ export class World {
    */
   #serve(requestsPerSecond: number): void {
     const { cpuMsPerRequest, timeoutSeconds } = this.scenario.workload;
-    const { worker, systemMillicpu } = this.scenario.cluster;
+    const {
+      worker: { millicpu },
+      systemMillicpu,
+    } = this.scenario.cluster;
     const seconds = this.#stepSeconds;
     const clients = this.#clients;
     const offered = requestsPerSecond * seconds;
@@ -404,16 +409,18 @@ export class World {
     const up = this.#up;
     const running = this.#running;
     const idle = this.#idleSeconds;
+    const usedMillicpu = this.#usedMillicpu;
     const credits = this.#credits;
     const limited = credits !== null && credits.limited;
     let used = 0;
     let seen = 0;
     let open = 0;
-    let busiest = 0;
-    for (let i = 0; i < this.#upCount; i++) {
+    let busiestMillicpu = 0;
+    const upCount = this.#upCount;
+    for (let i = 0; i < upCount; i++) {
       const slot = up[i]!;
       const other = systemMillicpu + this.#othersMillicpu[slot]!;
-      const capacity = limited ? credits.capacityMillicpu(slot) : worker.millicpu;
+      const capacity = limited ? credits.capacityMillicpu(slot) : millicpu;
       const room = capacity - other;
       const web = running[slot * shapes]!;
       let served = web * perPod;
@@ -423,21 +430,20 @@ export class World {
       used += served;
       if (web > 0) {
         open += room > 0 ? room : 0;
-        const share = room > served ? (served + other) / worker.millicpu : 1;
-        if (share > busiest) {
-          busiest = share;
+        const busy = room > served ? served + other : millicpu;
+        if (busy > busiestMillicpu) {
+          busiestMillicpu = busy;
         }
       }
       if (room > served) {
-        idle[slot] = idle[slot]! + ((worker.millicpu - other - served) / 1000) * seconds;
+        idle[slot] = idle[slot]! + ((millicpu - other - served) / 1000) * seconds;
         seen += served;
       } else if (web > 0) {
-        seen += worker.millicpu > other ? worker.millicpu - other : 0;
+        seen += millicpu > other ? millicpu - other : 0;
       }
-      if (credits !== null) {
-        credits.spend(slot, room > 0 ? other + served : capacity);
-      }
+      usedMillicpu[slot] = room > 0 ? other + served : capacity;
     }
+    credits?.spend(up, upCount, usedMillicpu);
     this.usageMillicpu = seen;
     const servedRequests = Math.min(arrived + backlog, (used * seconds) / cpuMsPerRequest);
     const left = arrived + backlog - servedRequests;
@@ -457,6 +463,7 @@ export class World {
     const late = backlog < servedRequests ? backlog : servedRequests;
     this.lateRequests =
       clients.retried > 0 ? late + ((servedRequests - late) * clients.retried) / arrived : late;
+    const busiest = busiestMillicpu / millicpu;
     const queueMs = open > 0 ? (queued / (open / cpuMsPerRequest)) * 1000 : timeoutSeconds * 1000;
     const latencyMs = BASE_LATENCY_MS / (1 - (busiest < 0.98 ? busiest : 0.98)) + queueMs;
     this.latencyP95Ms = Math.min(latencyMs, timeoutSeconds * 1000);
@@ -932,6 +939,7 @@ export class World {
     this.#generation = grown(this.#generation, slots, 0);
     this.#othersMillicpu = grown(this.#othersMillicpu, slots, 0);
     this.#idleSeconds = grown(this.#idleSeconds, slots, 0);
+    this.#usedMillicpu = grown(this.#usedMillicpu, slots, 0);
   }
 
   /**

@@ -16,7 +16,7 @@ function account(mode: 'unlimited' | 'standard', perHour: number) {
     run(hours: number, percent: number): void {
       for (let n = 0; n < hours * STEPS_PER_HOUR; n++) {
         const wanted = (MILLICPU * percent) / 100;
-        credits.spend(0, Math.min(wanted, credits.capacityMillicpu(0)));
+        spend(credits, 0, Math.min(wanted, credits.capacityMillicpu(0)));
       }
     },
     get balance(): number {
@@ -29,6 +29,11 @@ function account(mode: 'unlimited' | 'standard', perHour: number) {
       return credits.capacityMillicpu(0);
     },
   };
+}
+
+/** One machine’s step. */
+function spend(credits: Credits, slot: number, usedMillicpu: number): void {
+  credits.spend(Int32Array.of(slot), 1, new Float64Array(8).fill(usedMillicpu));
 }
 
 describe('the user guide’s t3.nano, 6 credits an hour and a cap of 144, in unlimited mode', () => {
@@ -146,11 +151,11 @@ describe('credits', () => {
   it('in standard mode give what is left when they end within a step', () => {
     // 8,000 CPU-ms saved, and 6,000 earned in the step to come, for 15 s.
     const credits = new Credits(true, 24, MILLICPU, STEP_SECONDS, 1);
-    credits.spend(0, 0);
-    credits.spend(0, 4000 / STEP_SECONDS);
+    spend(credits, 0, 0);
+    spend(credits, 0, 4000 / STEP_SECONDS);
     expect(credits.balanceCpuMs(0)).toBe(8_000);
     expect(credits.capacityMillicpu(0)).toBeCloseTo(14_000 / 15, 9);
-    credits.spend(0, credits.capacityMillicpu(0));
+    spend(credits, 0, credits.capacityMillicpu(0));
     expect(credits.balanceCpuMs(0)).toBe(0);
   });
 
@@ -162,7 +167,7 @@ describe('credits', () => {
   it('belong to an instance: whoever has its slot next begins with none', () => {
     const credits = new Credits(false, 24, MILLICPU, STEP_SECONDS, 2);
     for (let n = 0; n < 7 * STEPS_PER_HOUR; n++) {
-      credits.spend(1, MILLICPU);
+      spend(credits, 1, MILLICPU);
     }
     expect(credits.owedCpuMs(1)).toBe(7 * 96 * CPU_MS_PER_CREDIT);
     expect(credits.owedCpuMs(0)).toBe(0);
@@ -173,7 +178,7 @@ describe('credits', () => {
   it('are kept when there are more slots', () => {
     const credits = new Credits(false, 24, MILLICPU, STEP_SECONDS, 2);
     for (let n = 0; n < 7 * STEPS_PER_HOUR; n++) {
-      credits.spend(0, MILLICPU);
+      spend(credits, 0, MILLICPU);
     }
     credits.ensureSlots(4);
     expect(credits.owedCpuMs(0)).toBe(7 * 96 * CPU_MS_PER_CREDIT);
@@ -214,7 +219,7 @@ describe('no credit comes from nowhere or is lost, step by step', () => {
             for (let n = 0; n < steps; n++) {
               const used = Math.min(wanted, credits.capacityMillicpu(0));
               const before = credits.balanceCpuMs(0);
-              credits.spend(0, used);
+              spend(credits, 0, used);
               const after = credits.balanceCpuMs(0);
               const chargedNow = credits.owedCpuMs(0) - Math.max(0, -after) - charged;
               charged += chargedNow;
