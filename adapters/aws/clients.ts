@@ -1,5 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { EC2Client } from '@aws-sdk/client-ec2';
+import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SNSClient } from '@aws-sdk/client-sns';
 
@@ -14,10 +15,12 @@ export class Clients {
   readonly dynamo = new DynamoDBClient({ maxAttempts: 1 });
   readonly secrets = new SecretsManagerClient({ maxAttempts: 2 });
   readonly sns = new SNSClient({ maxAttempts: 1 });
+  /** Two cycles for one event are one: the second finds nothing left to do. */
+  readonly lambda = new LambdaClient({ maxAttempts: 2 });
 
   /** Ends every connection. */
   close(): void {
-    for (const each of [this.reading, this.ec2, this.dynamo, this.secrets, this.sns]) {
+    for (const each of [this.reading, this.ec2, this.dynamo, this.secrets, this.sns, this.lambda]) {
       each.destroy();
     }
   }

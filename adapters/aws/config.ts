@@ -35,6 +35,8 @@ export interface ScheduledConfig {
 
 export interface SpotConfig {
   readonly clusterId: string;
+  /** The scheduled function: its name, or its ARN. */
+  readonly autoscaler: string;
   readonly stateTable: string;
   readonly inboxKey: string;
   readonly kubernetesUrl: string;
@@ -43,6 +45,8 @@ export interface SpotConfig {
 
 export interface AlertConfig {
   readonly clusterId: string;
+  /** The scheduled function: its name, or its ARN. */
+  readonly autoscaler: string;
   readonly stateTable: string;
   readonly inboxKey: string;
   readonly alertSecret: string;
@@ -113,12 +117,9 @@ const scheduledSchema = z.object({
   NODE_FLEET_METRIC_NAMESPACE: text,
 });
 
-const spotSchema = z.object({ ...inbox, ...kubernetes, NODE_FLEET_CLUSTER_ID: text });
-const alertSchema = z.object({
-  ...inbox,
-  NODE_FLEET_CLUSTER_ID: text,
-  NODE_FLEET_ALERT_SECRET: text,
-});
+const ingest = { ...inbox, NODE_FLEET_CLUSTER_ID: text, NODE_FLEET_AUTOSCALER: text };
+const spotSchema = z.object({ ...ingest, ...kubernetes });
+const alertSchema = z.object({ ...ingest, NODE_FLEET_ALERT_SECRET: text });
 
 /** @throws ConfigError naming each variable that is missing or wrong, and what was expected */
 function read<T>(schema: z.ZodType<T>, environment: Environment): T {
@@ -171,6 +172,7 @@ export function spotConfig(environment: Environment): SpotConfig {
   const values = read(spotSchema, environment);
   return {
     clusterId: values.NODE_FLEET_CLUSTER_ID,
+    autoscaler: values.NODE_FLEET_AUTOSCALER,
     stateTable: values.NODE_FLEET_STATE_TABLE,
     inboxKey: values.NODE_FLEET_INBOX_KEY,
     kubernetesUrl: values.NODE_FLEET_KUBERNETES_URL,
@@ -183,6 +185,7 @@ export function alertConfig(environment: Environment): AlertConfig {
   const values = read(alertSchema, environment);
   return {
     clusterId: values.NODE_FLEET_CLUSTER_ID,
+    autoscaler: values.NODE_FLEET_AUTOSCALER,
     stateTable: values.NODE_FLEET_STATE_TABLE,
     inboxKey: values.NODE_FLEET_INBOX_KEY,
     alertSecret: values.NODE_FLEET_ALERT_SECRET,

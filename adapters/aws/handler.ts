@@ -23,6 +23,7 @@ import { ENGINE_DIGEST, journalHeader, journalPerformer } from './journal.ts';
 import { logWith, writeLine, type Log } from './log.ts';
 import { embeddedMetrics, type MetricValues } from './metrics.ts';
 import { accessFrom, renewSecret, secret } from './secrets.ts';
+import { startCycle } from './start-cycle.ts';
 import { markDoomed, setKick, tablePerformers } from './table.ts';
 
 /** The part of Lambda’s context that is looked at. */
@@ -176,8 +177,9 @@ const spotEvent = z.object({
 });
 
 /**
- * Marks a worker that AWS takes back, without the lock, and taints its node (S2). A hint is only marked: its replacement
- * comes first (S23). Rejects where the mark could not be written, so that Lambda asks again within its two minutes.
+ * Marks a worker that AWS takes back, without the lock, taints its node (S2), and starts a cycle ahead of its time. For a hint
+ * nothing is tainted: the replacement comes first (S23). Rejects where the mark could not be written, so that Lambda asks again
+ * within its two minutes.
  */
 export async function spot(event: unknown): Promise<{ readonly outcome: string }> {
   const nowMs = Date.now();
@@ -210,32 +212,49 @@ export async function spot(event: unknown): Promise<{ readonly outcome: string }
     const { stateTable, inboxKey } = config;
     const mark = { instanceId, cause, markedAtMs } as const;
     await markDoomed(clients.dynamo, stateTable, inboxKey, mark, signal());
+    const started = startEarly(clients, config.autoscaler, 'spot', markedAtMs, log);
     if (cause === 'rebalance') {
+      await started;
       return ended('marked');
     }
-    try {
-      return ended(await taintDoomed(api, instanceId));
-    } catch (error) {
-      // The next cycle taints it.
+    // What could not be tainted here is tainted by the cycle.
+    const tainted = await taintDoomed(api, instanceId).catch((error: unknown) => {
       log('warn', 'not tainted', { error: errorWords(error) });
-      return ended('marked');
-    }
+      return false;
+    });
+    await started;
+    return ended(tainted ? 'marked-and-tainted' : 'marked');
   } finally {
     clients.close();
     api.close();
   }
 }
 
-async function taintDoomed(api: KubernetesApi, instanceId: string): Promise<string> {
+/** Starts a cycle ahead of its time; where that fails the next tick is soon enough, and the log says so. */
+async function startEarly(
+  clients: Clients,
+  autoscaler: string,
+  trigger: 'spot' | 'alert',
+  atMs: number,
+  log: Log,
+): Promise<void> {
+  try {
+    await startCycle(clients.lambda, autoscaler, trigger, atMs, signal());
+  } catch (error) {
+    log('warn', 'no early cycle', { error: errorWords(error) });
+  }
+}
+
+async function taintDoomed(api: KubernetesApi, instanceId: string): Promise<boolean> {
   const listed = await kubernetesPerformers(api).listNodes({ kind: 'listNodes' }, signal());
   const node = listed.ok ? nodeOfInstance(instanceId, listed.nodes, null) : undefined;
   if (node === undefined) {
-    return 'marked';
+    return false;
   }
   const { name, resourceVersion } = node;
   const drainId = doomedDrainId(instanceId);
   const answer = await taintNode(api, name, drainId, resourceVersion, signal());
-  return answer.ok ? 'marked-and-tainted' : 'marked';
+  return answer.ok;
 }
 
 const alertEvent = z.object({
@@ -248,8 +267,8 @@ const RENEW_EVERY_MS = 60_000;
 let renewedAtMs = -Infinity;
 
 /**
- * Hears from Alertmanager, over a function URL, that pods find no room: leaves a kick for the next cycle (S19). Answers
- * 202; 401 to a wrong bearer token; 503 where the kick could not be left, so that Alertmanager comes again.
+ * Hears from Alertmanager, over a function URL, that pods find no room: leaves a kick and starts a cycle, which leaves the kick
+ * to the next where one has only just been (S19). Answers 202; 401 to a wrong bearer token; 503 where the kick could not be left, so that Alertmanager comes again.
  */
 export async function alert(event: unknown): Promise<{ readonly statusCode: number }> {
   const nowMs = Date.now();
@@ -276,6 +295,7 @@ export async function alert(event: unknown): Promise<{ readonly statusCode: numb
       return ended(401);
     }
     await setKick(clients.dynamo, config.stateTable, config.inboxKey, nowMs, signal());
+    await startEarly(clients, config.autoscaler, 'alert', nowMs, log);
     return ended(202);
   } catch (error) {
     log('error', 'no kick', { error: errorWords(error) });

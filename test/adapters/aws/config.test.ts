@@ -33,6 +33,7 @@ const environment = {
   NODE_FLEET_PROMETHEUS_URL: 'http://10.20.0.10:9090',
   NODE_FLEET_ALARM_TOPIC: 'arn:t',
   NODE_FLEET_METRIC_NAMESPACE: 'NodeFleet',
+  NODE_FLEET_AUTOSCALER: 'node-fleet-autoscaler',
   NODE_FLEET_ALERT_SECRET: 'arn:a',
 };
 
@@ -48,6 +49,9 @@ test('the environment that infra/ sets is read whole', () => {
   expect(config.journalDays).toBe(90);
   expect(spotConfig(environment).kubernetesSecret).toBe('arn:k');
   expect(alertConfig(environment).alertSecret).toBe('arn:a');
+  for (const ingest of [spotConfig, alertConfig]) {
+    expect(ingest(environment).autoscaler).toBe('node-fleet-autoscaler');
+  }
 });
 
 function problems(changes: Environment): string[] {

@@ -100,6 +100,8 @@ function environment(
 ): Record<string, string> {
   return {
     ...shop.awsEnvironment,
+    AWS_ENDPOINT_URL_LAMBDA: shop.lambdaUrl,
+    NODE_FLEET_AUTOSCALER: 'node-fleet-autoscaler',
     NODE_FLEET_CLUSTER: JSON.stringify(cluster),
     NODE_FLEET_CLUSTER_ID: CLUSTER_ID,
     NODE_FLEET_MODE: 'act',
@@ -125,9 +127,9 @@ function environment(
 async function cycleAgainst(
   prometheusUrl: string,
   changes: Readonly<Record<string, string>> = {},
+  event: unknown = { trigger: 'schedule', time: new Date().toISOString() },
 ): Promise<{ answer: ScheduledAnswer; sandbox: Sandbox }> {
   const sandbox = new Sandbox('scheduled', environment(prometheusUrl, changes));
-  const event = { trigger: 'schedule', time: new Date().toISOString() };
   const { result, error } = await sandbox.invoke<ScheduledAnswer>(event);
   const code = await sandbox.end();
   written += sandbox.output;
@@ -332,6 +334,11 @@ test('an idle shop: a worker is tainted and drained, terminated when a later lis
   expect(after.known).not.toContain(victim);
 });
 
+const START = {
+  path: '/2015-03-31/functions/node-fleet-autoscaler/invocations',
+  type: 'Event',
+};
+
 test('a spot notice is marked without the lock, and the node tainted; a stale or foreign one is not', async () => {
   const [worker] = (await state()).known;
   await shop.lock('someone-else', Date.now() + 60_000);
@@ -359,13 +366,15 @@ test('a spot notice is marked without the lock, and the node tainted; a stale or
   ]);
   await shop.unlock();
 
-  const { answer } = await cycleAgainst(idle.url);
+  // It has asked for one cycle ahead of its time; this is what Lambda then does.
+  expect(shop.invoked).toMatchObject([{ ...START, event: { trigger: 'spot' } }]);
+  const { answer } = await cycleAgainst(idle.url, {}, shop.invoked[0].event);
   expect(answer.outcome).toBe('decided');
   const { decided } = await lastRecord();
   expect(decided!.view.workers.find(({ id }) => id === worker)?.phase).toBe('doomed');
 });
 
-test('an alert with the right token leaves a kick and is answered 202; any other is 401', async () => {
+test('an alert with the right token leaves a kick, starts a cycle and is answered 202; any other is 401', async () => {
   const sandbox = new Sandbox('alert', environment(idle.url));
   const call = (authorization: string, method = 'POST') => ({
     headers: { authorization },
@@ -385,6 +394,27 @@ test('an alert with the right token leaves a kick and is answered 202; any other
   expect(await sandbox.end()).toBe(0);
   written += sandbox.output;
   expect(codes).toEqual([401, 401, 405, 202]);
+  expect(shop.invoked.slice(1)).toMatchObject([{ ...START, event: { trigger: 'alert' } }]);
+  // One has only just been: this one leaves the kick to the next (S19).
+  const { answer } = await cycleAgainst(idle.url, {}, shop.invoked[1].event);
+  expect(answer.outcome).toBe('too-soon');
+  expect('kicked_at_ms' in (await shop.item(`${CLUSTER_ID}#inbox`))).toBe(true);
+});
+
+test('where no cycle can be started the mark is made all the same, and the log says so', async () => {
+  const [, worker] = (await state()).known;
+  const nobody = `http://127.0.0.1:${String(await freePort())}`;
+  const sandbox = new Sandbox('spot', environment(idle.url, { AWS_ENDPOINT_URL_LAMBDA: nobody }));
+  const { result } = await sandbox.invoke<{ outcome: string }>({
+    'detail-type': 'EC2 Instance Rebalance Recommendation',
+    time: new Date().toISOString(),
+    detail: { 'instance-id': worker },
+  });
+  expect(await sandbox.end()).toBe(0);
+  written += sandbox.output;
+  expect(result.outcome).toBe('marked');
+  expect(sandbox.lines.map(({ message }) => message)).toContain('no early cycle');
+  expect(await shop.item(`${CLUSTER_ID}#inbox`)).toHaveProperty([`doomed#${worker}`]);
 });
 
 test('a wrong configuration is told by variable, and nothing is done', async () => {

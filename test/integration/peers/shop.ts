@@ -39,6 +39,10 @@ export class Shop {
   readonly awsEnvironment: Readonly<Record<string, string>>;
   /** Messages that reached people, as SNS delivered them. */
   readonly messages: { readonly Subject?: string; readonly Message?: string }[] = [];
+  /** What Lambda was asked to invoke: moto would want Docker for that, so this server hears it instead. */
+  readonly invoked: { readonly path: string; readonly type: string; readonly event: unknown }[] =
+    [];
+  lambdaUrl = '';
   templates: Record<string, string> = {};
   subnets: Record<string, string> = {};
   topic = '';
@@ -68,7 +72,14 @@ export class Shop {
       let body = '';
       request.on('data', (chunk: Buffer) => (body += chunk.toString('utf8')));
       request.on('end', () => {
-        this.messages.push(JSON.parse(body) as Shop['messages'][number]);
+        const { url: path = '', headers } = request;
+        if (path.endsWith('/invocations')) {
+          const type = String(headers['x-amz-invocation-type']);
+          this.invoked.push({ path, type, event: JSON.parse(body) });
+          reply.statusCode = 202;
+        } else {
+          this.messages.push(JSON.parse(body) as Shop['messages'][number]);
+        }
         reply.end();
       });
     });
@@ -122,6 +133,7 @@ export class Shop {
     this.topic = TopicArn!;
     await new Promise<void>((resolve) => this.#phone.listen(0, '127.0.0.1', resolve));
     const { port } = this.#phone.address() as AddressInfo;
+    this.lambdaUrl = `http://127.0.0.1:${String(port)}`;
     const Endpoint = `http://127.0.0.1:${String(port)}/`;
     await this.#sns.send(
       new SubscribeCommand({ TopicArn: this.topic, Protocol: 'http', Endpoint }),
