@@ -147,6 +147,10 @@ function summaryOf({ startedAtMs, outcome, decided, events }: DecisionRecord): s
 interface WatchedCycle {
   readonly startedAtMs: number;
   readonly deadlineMs: number;
+  /** The nonce with which it asked for the lock; '' before it did. */
+  owner: string;
+  /** What it did to the world, by kind of effect. */
+  readonly did: Set<EffectKind>;
   /** Faults that struck it; whether one put it to sleep; whether a commit was not confirmed to it. */
   faults: number;
   frozen: boolean;
@@ -288,6 +292,8 @@ export class Facts {
       this.cycle = {
         startedAtMs,
         deadlineMs,
+        owner: '',
+        did: new Set(),
         faults: 0,
         frozen: false,
         commitFailed: false,
@@ -305,6 +311,11 @@ export class Facts {
     reaches: (effect) => {
       if (effect.kind === 'launchInstances') {
         this.tokens.add(effect.launch.clientToken);
+      } else if (effect.kind === 'acquireLock') {
+        this.cycle!.owner = effect.owner;
+      }
+      if (MUTATIONS.has(effect.kind)) {
+        this.cycle!.did.add(effect.kind);
       }
     },
     happened: (effect, _, world) => {
@@ -367,6 +378,14 @@ const MUTATIONS: ReadonlySet<EffectKind> = new Set([
   'evictPod',
   'deleteNode',
 ]);
+
+/** Of those, what a paused engine still does. */
+const WHILE_PAUSED: ReadonlySet<EffectKind> = new Set([
+  'terminateInstance',
+  'untaintNode',
+  'deleteNode',
+]);
+const NOTHING: ReadonlySet<EffectKind> = new Set();
 
 // ---------------------------------------------------------------- how many
 
@@ -677,6 +696,22 @@ const podsProtected: Invariant = {
           if (pinnedBy !== null && reason !== 'reclaim') {
             fail(`a pod of ${key} (${pinnedBy}) is evicted from ${nodeOf(effect.uid)} (${reason})`);
           }
+          if (reason === 'rebalance') {
+            const doomed = facts.doomed();
+            const others = world
+              .listNodes()
+              .filter(
+                ({ name, ready, controlPlane }) => ready && !controlPlane && !doomed.has(name),
+              );
+            const { stored } = facts.table;
+            const desired = stored.kind === 'known' ? (stored.state.desired ?? 0) : 0;
+            const wanted = Math.min(desired, facts.settings.nodeCountMax);
+            if (others.length < wanted) {
+              fail(
+                `${nodeOf(effect.uid)} is drained for a hint with ${others.length} others Ready; ${wanted} are meant to be there`,
+              );
+            }
+          }
         } else if (effect.kind === 'terminateInstance') {
           const drain = facts.drainOf(effect.instanceId);
           if (drain?.stage !== 'terminating') {
@@ -705,16 +740,26 @@ const podsProtected: Invariant = {
             );
           }
         } else if (effect.kind === 'commitState') {
-          for (const drain of facts.drains) {
-            if (drain.reason !== 'never-joined' || judged.has(drain.id)) {
+          for (const { id, instanceId, reason } of facts.drains) {
+            const key = `${id} ${reason}`;
+            if (reason === 'scale-down' || judged.has(key)) {
               continue;
             }
-            judged.add(drain.id);
-            if (facts.cycle!.readyWhenListed?.has(drain.instanceId)) {
-              fail(`${drain.instanceId} is given up as never joined, but its node is Ready`);
+            judged.add(key);
+            if (reason === 'reclaim' || reason === 'rebalance') {
+              const marks = facts.table.inbox.doomed.filter(
+                (mark) => mark.instanceId === instanceId,
+              );
+              if (!marks.some(({ cause }) => cause === reason)) {
+                fail(`${instanceId} is drained for a ${reason} that nobody announced`);
+              }
+              continue;
             }
-            if (shownReady.has(drain.instanceId)) {
-              fail(`${drain.instanceId} is given up as never joined, but its node has been Ready`);
+            if (facts.cycle!.readyWhenListed?.has(instanceId)) {
+              fail(`${instanceId} is given up (${reason}), but its node is Ready`);
+            }
+            if (reason === 'never-joined' && shownReady.has(instanceId)) {
+              fail(`${instanceId} is given up as never joined, but its node has been Ready`);
             }
           }
         }
@@ -759,7 +804,7 @@ const conserved: Invariant = {
 
 const fencing: Invariant = {
   number: 6,
-  rule: 'the table refuses whoever does not hold the lock, and nothing irreversible happens after a holder’s deadline',
+  rule: 'only the holder of the lock acts, not after its deadline, and not where it may only look',
   watch(facts, fail) {
     let lock: LockItem;
     const holds = (owner: string, epoch: number): boolean =>
@@ -778,8 +823,20 @@ const fencing: Invariant = {
             fail(`${effect.kind} ${nowMs - cycle!.deadlineMs} ms after the deadline`);
           }
           const held = facts.table.lock;
-          if (held.owner === null) {
-            fail(`${effect.kind} by a cycle that holds no lock`);
+          if (held.owner === null || held.owner !== cycle!.owner) {
+            fail(
+              `${effect.kind} by ${cycle!.owner}; the lock is ${held.owner === null ? 'free' : `held by ${held.owner}`}`,
+            );
+          }
+        }
+      },
+      // Paused, what is committed as terminating is finished, and what was tainted is let go (S8, S18).
+      decided: ({ decided }) => {
+        const mode = decided?.view.mode ?? 'act';
+        const allowed = mode === 'act' ? MUTATIONS : mode === 'paused' ? WHILE_PAUSED : NOTHING;
+        for (const kind of facts.cycle!.did) {
+          if (!allowed.has(kind)) {
+            fail(`${kind} in mode ${mode}`);
           }
         }
       },
@@ -1139,15 +1196,61 @@ const moneyAddsUp: Invariant = {
 
 /** Cycles in which nothing went wrong that a drain may need beyond its limit. */
 const DRAIN_GRACE_CYCLES = 3;
+/** What is older than this by the end of the calm is not on its way any more. */
+const LEFT_OVER_MS = 3_600_000;
 /** A notice that nothing has come of for this long is void. */
 const NOTICE_VOID_MS = 600_000;
 
 const drainsEnd: Invariant = {
   number: 13,
-  rule: 'every drain ends: terminated, or undone',
+  rule: 'every drain ends, terminated or undone, and nothing of it stays behind once it is calm',
   watch(facts, fail) {
     const overdue = new Map<string, number>();
+    let lastModeIsAct = false;
     return {
+      decided: ({ decided }) => {
+        if (decided !== null) {
+          lastModeIsAct = decided.view.mode === 'act';
+        }
+      },
+      finished: (_, world) => {
+        const { calmFromMs } = facts.options;
+        const { table } = facts;
+        if (calmFromMs === undefined || !lastModeIsAct || table.stored.kind !== 'known') {
+          return;
+        }
+        const endAtMs = world.nowMs;
+        const settledBefore = (atMs: number): boolean => atMs < endAtMs - LEFT_OVER_MS;
+        if (!settledBefore(calmFromMs)) {
+          return;
+        }
+        const { known } = table.stored.state;
+        const marked = new Set(table.inbox.doomed.map(({ instanceId }) => instanceId));
+        const alive = world.aliveInstances();
+        const orphan = alive.find(
+          ({ id, launchedAtMs }) => settledBefore(launchedAtMs) && !known.includes(id),
+        );
+        if (orphan !== undefined) {
+          fail(`${orphan.id} runs, is paid for, and is known to nobody`);
+        }
+        const drained = new Set(facts.drains.map(({ instanceId }) => instanceId));
+        const stray = world
+          .listNodes()
+          .find(
+            ({ name, taintIntentId }) =>
+              taintIntentId !== null && !drained.has(name) && !marked.has(name),
+          );
+        if (stray !== undefined) {
+          fail(`${stray.name} carries our taint ${stray.taintIntentId}, and no drain is behind it`);
+        }
+        const ids = new Set(alive.map(({ id }) => id));
+        const settled = table.inbox.doomed.find(
+          ({ instanceId, markedAtMs }) => settledBefore(markedAtMs) && !ids.has(instanceId),
+        );
+        if (settled !== undefined) {
+          fail(`${settled.instanceId} is gone, and its mark stays`);
+        }
+      },
       cycleEnds: (nowMs, killed) => {
         const { faults, record } = facts.cycle!;
         if (killed || faults > 0 || record?.decided?.view.mode !== 'act') {
@@ -1299,6 +1402,8 @@ function inOrder(_: string, value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** Longer than any back-off, and than a launch that nobody answers is held to be in flight. */
+const EXCUSED_MS = 75 * 60_000;
 /** Calm cycles in a row in which pods wait, there is room to buy, nothing is on its way, and nothing is done about it. */
 const IDLE_CYCLES_MAX = 3;
 
@@ -1308,6 +1413,7 @@ const liveness: Invariant = {
   watch(facts, fail) {
     const { calmFromMs, configured } = facts.options;
     let idleCycles = 0;
+    let excusedSinceMs = Infinity;
     // How long the policy lets pods wait by its own rules: nobody owes them anything before.
     let patienceMs = 0;
     let idleSinceMs = Infinity;
@@ -1318,6 +1424,12 @@ const liveness: Invariant = {
       },
       cycleBegins: () => {
         begunBefore = facts.world.launches;
+      },
+      happened: (effect, result) => {
+        if (effect.kind === 'launchInstances' && !result.ok) {
+          // AWS has none: a quota or a shortage of its own is nobody’s fault here.
+          excusedSinceMs = Infinity;
+        }
       },
       cycleEnds: (nowMs, killed) => {
         const { world, table, settings } = facts;
@@ -1348,9 +1460,27 @@ const liveness: Invariant = {
         );
         const spend = alive.reduce((sum, { market }) => sum + facts.priceBdtPerHour(market), 0);
         const limit = settings.spendMaxBdtPerHour;
-        const mayAct =
+        const mayBuy =
           staying.length < settings.nodeCountMax &&
-          (limit === 0 || spend + facts.cluster.onDemandBdtPerHour <= limit) &&
+          (limit === 0 || spend + facts.cluster.onDemandBdtPerHour <= limit);
+        // Whatever it waits for has an end.
+        if (
+          (waiting ?? 0) === 0 ||
+          !mayBuy ||
+          state.joinFailures >= 2 ||
+          world.launches > begunBefore
+        ) {
+          excusedSinceMs = Infinity;
+        } else {
+          excusedSinceMs = Math.min(excusedSinceMs, nowMs);
+          if (nowMs - excusedSinceMs > EXCUSED_MS + patienceMs) {
+            fail(
+              `${waiting} pods have waited for ${(nowMs - excusedSinceMs) / 60_000} minutes, and nothing came`,
+            );
+          }
+        }
+        const mayAct =
+          mayBuy &&
           nowMs - lastActionAtMs >= settings.cooldownAfterActionSeconds * 1000 &&
           state.poolBackoffs.every(({ untilMs }) => untilMs <= nowMs) &&
           (state.joinFailures < 2 ||

@@ -76,6 +76,16 @@ class Stage {
       holderDeadlineAtMs: expiryMs,
     };
     this.watch.cycleBegins(nowMs, nowMs + 60_000);
+    const asked = { owner: 'us', epoch: 7, nowMs, lockExpiryAtMs: expiryMs };
+    const effect = { kind: 'acquireLock', ...asked, holderDeadlineAtMs: expiryMs } as const;
+    this.watch.reaches(effect, this.world);
+  }
+
+  /** Hours go by, and the run is over. */
+  finish(): void {
+    this.decide({}, {});
+    this.interpreter.advance(3 * 3_600_000);
+    this.watch.finished(undefined as never, this.world);
   }
 
   end(): void {
@@ -356,6 +366,35 @@ const NEVER: readonly (readonly [number: number, what: string, happens: () => vo
       stage.commit({ drains: [stage.drain({ reason: 'never-joined', stage: 'terminating' })] });
     },
   ],
+  [
+    5,
+    'a Ready node given up as dead',
+    () => {
+      const stage = new Stage(5);
+      stage.perform({ kind: 'listNodes' });
+      stage.commit({ drains: [stage.drain({ reason: 'unhealthy' })] });
+    },
+  ],
+  [
+    5,
+    'a drain for a notice that nobody had',
+    () => {
+      const stage = new Stage(5);
+      const [instanceId] = stage.ids;
+      stage.table.mark({ instanceId, cause: 'rebalance', markedAtMs: stage.atMs });
+      stage.commit({ drains: [stage.drain({ reason: 'reclaim' })] });
+    },
+  ],
+  [
+    5,
+    'a node that is emptied for a hint before its replacement is there',
+    () => {
+      const stage = new Stage(5);
+      stage.remember({ drains: [stage.drain({ reason: 'rebalance', stage: 'evicting' })] });
+      const uid = `${stage.ids[0]}/0/0`;
+      stage.perform({ kind: 'evictPod', namespace: 'shop', name: 'web', uid });
+    },
+  ],
   [6, 'a commit by another than the holder', () => new Stage(6).commit({}, 'them')],
   [
     6,
@@ -375,6 +414,24 @@ const NEVER: readonly (readonly [number: number, what: string, happens: () => vo
       stage.launch(1);
     },
   ],
+  [
+    6,
+    'a launch under another’s lock',
+    () => {
+      const stage = new Stage(6);
+      stage.table.lock = { ...stage.table.lock, owner: 'them' };
+      stage.launch(1);
+    },
+  ],
+  ...(['paused', 'observe'] as const).map((mode): (typeof NEVER)[number] => [
+    6,
+    `a launch in mode ${mode}`,
+    () => {
+      const stage = new Stage(6);
+      stage.launch(1);
+      stage.decide({ mode }, {});
+    },
+  ]),
   [
     6,
     'a lock that is given to two',
@@ -518,6 +575,34 @@ const NEVER: readonly (readonly [number: number, what: string, happens: () => vo
     },
   ],
   [
+    13,
+    'an instance that nobody knows of in the end',
+    () => {
+      const stage = new Stage(13);
+      stage.remember({ known: stage.ids.slice(1) });
+      stage.finish();
+    },
+  ],
+  [
+    13,
+    'a taint that stays behind',
+    () => {
+      const stage = new Stage(13);
+      const { name, resourceVersion } = stage.world.listNodes().find((n) => !n.controlPlane)!;
+      expect(stage.world.taint(name, 'forgotten', resourceVersion)).toBe('ok');
+      stage.finish();
+    },
+  ],
+  [
+    13,
+    'a mark that stays behind',
+    () => {
+      const stage = new Stage(13);
+      stage.table.mark({ instanceId: 'i-gone', cause: 'reclaim', markedAtMs: stage.atMs });
+      stage.finish();
+    },
+  ],
+  [
     14,
     'a cycle that leaves because of a lock that nobody holds',
     () => {
@@ -630,6 +715,21 @@ const NEVER: readonly (readonly [number: number, what: string, happens: () => vo
       const stage = new Stage(17);
       stage.interpreter.advance(600_000);
       for (let n = 0; n < 5; n++) {
+        stage.begin();
+        stage.perform({ kind: 'listPods' }, waitingPods);
+        stage.decide({}, {});
+        stage.end();
+      }
+    },
+  ],
+  [
+    17,
+    'pods that wait for ever for something that never comes',
+    () => {
+      const stage = new Stage(17);
+      for (let n = 0; n < 40; n++) {
+        stage.remember({ launches: [stage.intent(1)] });
+        stage.interpreter.advance(120_000);
         stage.begin();
         stage.perform({ kind: 'listPods' }, waitingPods);
         stage.decide({}, {});
