@@ -161,7 +161,7 @@ interface WatchedCycle {
   marked: ReadonlySet<string>;
   /** Pods that a worker could host and that were shown to have no room; null: it was not shown. */
   waiting: number | null;
-  /** Nodes that were Ready in truth when it listed nodes; null: it has not. */
+  /** Workers’ nodes that were Ready in truth when it listed nodes; null: it has not. */
   readyWhenListed: ReadonlySet<string> | null;
   record: DecisionRecord | null;
 }
@@ -320,7 +320,7 @@ export class Facts {
     },
     happened: (effect, _, world) => {
       if (effect.kind === 'listNodes') {
-        const ready = world.listNodes().filter((node) => node.ready);
+        const ready = world.listNodes().filter((node) => node.ready && !node.controlPlane);
         this.cycle!.readyWhenListed = new Set(ready.map((node) => node.name));
       }
     },
@@ -697,12 +697,12 @@ const podsProtected: Invariant = {
             fail(`a pod of ${key} (${pinnedBy}) is evicted from ${nodeOf(effect.uid)} (${reason})`);
           }
           if (reason === 'rebalance') {
-            const doomed = facts.doomed();
-            const others = world
-              .listNodes()
-              .filter(
-                ({ name, ready, controlPlane }) => ready && !controlPlane && !doomed.has(name),
-              );
+            // As the cycle was shown them: a notice may come while it works.
+            const { marked, readyWhenListed } = facts.cycle!;
+            const going = new Set(facts.drains.map((drain) => drain.instanceId));
+            const others = [...(readyWhenListed ?? [])].filter(
+              (name) => !marked.has(name) && !going.has(name),
+            );
             const { stored } = facts.table;
             const desired = stored.kind === 'known' ? (stored.state.desired ?? 0) : 0;
             const wanted = Math.min(desired, facts.settings.nodeCountMax);

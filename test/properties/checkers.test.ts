@@ -390,6 +390,7 @@ const NEVER: readonly (readonly [number: number, what: string, happens: () => vo
     'a node that is emptied for a hint before its replacement is there',
     () => {
       const stage = new Stage(5);
+      stage.perform({ kind: 'listNodes' });
       stage.remember({ drains: [stage.drain({ reason: 'rebalance', stage: 'evicting' })] });
       const uid = `${stage.ids[0]}/0/0`;
       stage.perform({ kind: 'evictPod', namespace: 'shop', name: 'web', uid });
