@@ -1,33 +1,25 @@
-// Cases in which a random search found a bug of the engine. Mended, and kept.
-import { describe, test } from 'vitest';
+// Cases in which a search at random broke an invariant: each is a file, and runs here from then on. `npm run test:swarm`
+// finds them, and keeps one with `--keep`.
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
 import { INVARIANTS } from '../../simulator/index.ts';
 import { QUIET, runCase, type Case } from './arbitraries.ts';
 
-const holds = (each: Case): void => void runCase(each, INVARIANTS);
-
-describe('found by searching at random', () => {
-  test('the table is lost, and the next EC2 page is empty: the fleet is not bought again (1, S6, S16)', () => {
-    holds({
-      ...QUIET,
-      initial: 3,
-      policy: 'trailing-max',
-      nodeCountMin: 3,
-      nodeCountMax: 3,
-      faults: [{ effect: 'listInstances', mode: 'empty', percent: 60 }],
-      hands: [{ cycle: 6, does: 'lose-table', to: 0 }],
-    });
+const folder = new URL('./found/', import.meta.url);
+const kept = readdirSync(folder)
+  .filter((name) => name.endsWith('.json'))
+  .sort()
+  .map((name) => {
+    const text = readFileSync(new URL(name, folder), 'utf8');
+    return JSON.parse(text) as { readonly title: string; readonly case: Partial<Case> };
   });
 
-  test('memory is lost while launches are not listed yet: no more is bought than the ceiling allows (11)', () => {
-    holds({
-      ...QUIET,
-      seed: 491_088,
-      tenths: [86],
-      policy: 'pending-driven',
-      nodeCountMax: 10,
-      spendMaxBdtPerHour: 150,
-      hands: [{ cycle: 1, does: 'lose-state', to: 1 }],
-      triggers: { lost: 8, twice: 24, late: 20 },
-    });
+describe('found by searching at random', () => {
+  test('are kept as files', () => {
+    expect(kept).not.toEqual([]);
+  });
+
+  test.each(kept.map((each) => [each.title, each.case] as const))('%s', (_title, changes) => {
+    runCase({ ...QUIET, ...changes }, INVARIANTS);
   });
 });
