@@ -211,7 +211,7 @@ function withSetting(
   section[last] = value;
   const result = parseScenario(raw);
   if (result.settings === null) {
-    const problems = result.issues.map(({ message }) => message);
+    const problems = result.issues.map(({ message }) => message.replace(`${key}: `, ''));
     throw new InputError(`${key}=${String(value)}`, null, problems.join('; '));
   }
   return result.settings;

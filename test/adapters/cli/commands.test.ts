@@ -10,7 +10,7 @@ afterAll(() => {
 });
 
 describe('the program', () => {
-  test.each([[[]], [['simulate']], [['explain']], [['replay']], [['results']], [['scenarios']]])(
+  test.each([[[]], [['simulate']], [['explain']], [['replay']], [['sweep']], [['results']], [['scenarios']]])(
     'helps: %j',
     async (command: string[]) => {
       const { exitCode, stdout, stderr } = await nodeFleet([...command, '--help']);
