@@ -217,7 +217,7 @@ function singleSettings(scenario: Scenario): Map<string, SettingValue> {
 const END = '<!-- sweep ends -->\n';
 
 /** The line after which a scenario’s tables stand, up to `END`. */
-function markOf(path: string): string {
+export function markOf(path: string): string {
   return `<!-- sweep of ${basename(path).replace(/\.\w+$/, '')}; do not edit -->\n`;
 }
 
