@@ -25,7 +25,7 @@ export interface ResultsOptions {
 
 export function resultsCommand(): Command {
   return newCommand('results')
-    .summary('run all policies on a folder of traces and write docs/results.md')
+    .summary('run all policies on the scenarios and more traces, and write docs/results.md')
     .description(
       "Runs all policies on the project's scenarios and on every trace of a folder, and writes a table of each.",
     )
