@@ -10,15 +10,20 @@ afterAll(() => {
 });
 
 describe('the program', () => {
-  test.each([[[]], [['simulate']], [['explain']], [['replay']], [['sweep']], [['results']], [['scenarios']]])(
-    'helps: %j',
-    async (command: string[]) => {
-      const { exitCode, stdout, stderr } = await nodeFleet([...command, '--help']);
-      expect(exitCode).toBe(0);
-      expect(stderr).toBe('');
-      expect(stdout).toMatch(/^Usage: node-fleet/);
-    },
-  );
+  test.each([
+    [[]],
+    [['simulate']],
+    [['explain']],
+    [['replay']],
+    [['sweep']],
+    [['results']],
+    [['scenarios']],
+  ])('helps: %j', async (command: string[]) => {
+    const { exitCode, stdout, stderr } = await nodeFleet([...command, '--help']);
+    expect(exitCode).toBe(0);
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^Usage: node-fleet/);
+  });
 
   test.each([
     [['simluate'], /unknown command 'simluate'\n\(Did you mean simulate\?\)/],
