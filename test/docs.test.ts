@@ -135,6 +135,24 @@ describe('README.md', () => {
       expect(pendingSteps / missingSteps).toBeLessThan(0.05);
     });
 
+    it('says what it costs when AWS takes all spot at once in the Friday sale, under the setting with more of it', async () => {
+      const path = scenarioPath('month.csv');
+      const { scenario } = await loadScenario(path);
+      const [atMs, untilMs] = ['20:30', '21:30'].map((at) => Date.parse(`2026-11-27T${at}+06:00`));
+      const taken = { kind: 'reclaim', zone: null, market: null, atMs, untilMs } as const;
+      const choice = { names: ['node-fleet'], files: [], sets: SETS };
+      const comparison = comparePolicies({
+        scenario: { ...scenario, market: { ...scenario.market, events: [taken] } },
+        seed: 1,
+        policies: choosePolicies(choice, scenario, path),
+      });
+      const [{ run, savings }] = comparison.runs;
+      expect(run.measures.reclaims).toBe(8);
+      const said = /take all eight at once [^%]* saves ([\d.]+) %, and ([\d,]+) requests are lost/;
+      const found = said.exec(readme)?.slice(1);
+      expect(found).toEqual([savings.percent.toFixed(1), formatLakh(run.measures.requestsLost)]);
+    });
+
     it('says how few nodes would do, and what they cost on demand', () => {
       const nodes = clairvoyantBdt / (24_000 * 0.3);
       const saved = 100 * (1 - nodes / 5);
