@@ -6,6 +6,7 @@ import { replayCommand } from './replay.ts';
 import { resultsCommand } from './results.ts';
 import { scenariosCommand } from './scenarios.ts';
 import { simulateCommand } from './simulate.ts';
+import { sweepCommand } from './sweep.ts';
 
 const program = newCommand('node-fleet')
   .description(
@@ -14,6 +15,7 @@ const program = newCommand('node-fleet')
   .addCommand(simulateCommand())
   .addCommand(explainCommand())
   .addCommand(replayCommand())
+  .addCommand(sweepCommand())
   .addCommand(resultsCommand())
   .addCommand(scenariosCommand())
   .addCommand(benchCommand());

@@ -10,6 +10,8 @@ import type { Comparison, PolicyRun, Scenario } from '../../simulator/index.ts';
 import { peakRequestsPerSecond } from '../../simulator/index.ts';
 import { ATTRIBUTIONS } from './attributions.ts';
 import { journalDigest } from './journal-file.ts';
+import type { ResultsOptions } from './results.ts';
+import { markdownTable } from './text.ts';
 
 /** What all policies made of one trace. */
 export interface TraceResult {
@@ -31,6 +33,7 @@ const COLUMNS = [
   'p95 to capacity',
   'requests lost %',
   'total ৳',
+  'regret %',
   'digest',
 ] as const;
 
@@ -39,15 +42,17 @@ const COLUMNS = [
  */
 export function resultsMarkdown(
   traces: readonly TraceResult[],
-  peakNodes: number,
-  folderNamed: boolean,
+  { traces: folder, only, peakNodes }: Pick<ResultsOptions, 'traces' | 'only' | 'peakNodes'>,
 ): string {
   const nodes = String(peakNodes);
-  const how = traces.some(({ factor }) => factor !== null)
-    ? `Each trace is scaled so that the 99.9th percentile of its rate needs ${nodes} nodes, except \`flash-sale\`, which is as it is.`
+  const scaled = traces.some(({ factor }) => factor !== null);
+  const asIs = traces.some(({ factor }) => factor === null);
+  const how = scaled
+    ? `Each trace is scaled so that the 99.9th percentile of its rate needs ${nodes} nodes${asIs ? ', except those of `scenarios/`, which are as they are' : ''}.`
     : 'Each trace is as it is.';
   const options = [
-    ...(folderNamed ? ['--traces FOLDER'] : []),
+    ...(folder === undefined ? [] : ['--traces FOLDER']),
+    ...(only ? ['--only'] : []),
     ...(peakNodes === 8 ? [] : [`--peak-nodes ${nodes}`]),
   ];
   const lines = [
@@ -61,12 +66,13 @@ export function resultsMarkdown(
     ['npm run results', ...(options.length > 0 ? ['--', ...options] : [])].join(' '),
     '```',
     '',
-    `${folderNamed ? 'The folder holds the traces named at the end. ' : ''}${how} The same command writes the same bytes; with \`--check\` it compares instead.`,
+    `${folder === undefined ? '' : 'The folder holds the recorded traces named at the end. '}${how} The same command writes the same bytes; with \`--check\` it compares instead.`,
     '',
     '* **cost** per 720 h at the price book `techflow`; **saved** against 5 static on-demand nodes. Spot is 70 % cheaper and reclaimed as often as AWS says (5 % a month).',
     '* **pending**: unschedulable pods × minutes. **shortage**: pods missing against a cluster with room for everything; **avoidable**: what of it exceeds the shortage of as many static nodes as any of these policies may have.',
     '* **p95 to capacity**: from a pod’s first being unschedulable until it runs, for 95 % of pods; `never` when fewer ever did.',
     '* **total**: what the run itself cost, plus its shortage at ৳20 a pod-minute, ৳100 in sales.',
+    '* **regret**: what it cost above the least that buys as little shortage, for who knows all demand beforehand and has every node at the spot price (`–`: no nodes at all would do).',
     `* **digest**: the first 12 digits of the journal’s SHA-256, which \`npm run simulate -- TRACE.csv --peak-nodes ${nodes}\` prints in full.`,
     '',
     ...traces.flatMap(section),
@@ -112,6 +118,7 @@ function policyRow(compared: PolicyRun): string[] {
     formatTimeToCapacity(measures.timeToCapacitySeconds),
     formatShare(measures.requestsLost, measures.requestsArrived),
     formatLakh(compared.totalBdt),
+    compared.regretPercent === null ? '–' : formatLakh(compared.regretPercent),
     `\`${journalDigest(run.journal).slice(0, 12)}\``,
   ];
 }
@@ -122,9 +129,4 @@ function attributionRow(file: string): string[] {
   return known === undefined
     ? [name, 'not known to this command', '–', '–']
     : [name, known.what, known.source, known.licence];
-}
-
-function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(header), line(header.map(() => '---')), ...rows.map(line)];
 }

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { basename, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { comparePolicies, peakRequestsPerSecond } from '../../simulator/index.ts';
 import { fileError, InputError } from '../import/input-error.ts';
@@ -14,10 +14,10 @@ import { nodesOption } from './simulate.ts';
 import { writeFileWhole } from './write-file.ts';
 
 const SEED = 1;
-const OWN_TRACE = 'flash-sale.csv';
 
-interface ResultsOptions {
+export interface ResultsOptions {
   readonly traces?: string;
+  readonly only?: true;
   readonly out?: string;
   readonly peakNodes: number;
   readonly check?: true;
@@ -25,11 +25,12 @@ interface ResultsOptions {
 
 export function resultsCommand(): Command {
   return newCommand('results')
-    .summary('run all policies on a folder of traces and write docs/results.md')
+    .summary('run all policies on the scenarios and more traces, and write docs/results.md')
     .description(
-      'Runs all policies on every trace of a folder and on the flash sale, and writes a table of each.',
+      "Runs all policies on the project's scenarios and on every trace of a folder, and writes a table of each.",
     )
-    .option('--traces <folder>', "the traces (default: the project's scenarios)")
+    .option('--traces <folder>', "more traces, beside the project's scenarios")
+    .option('--only', 'the traces of the folder alone')
     .option('--out <file>', 'where to (default: docs/results.md)')
     .option(
       '--peak-nodes <n>',
@@ -43,25 +44,25 @@ export function resultsCommand(): Command {
 
 async function results(options: ResultsOptions): Promise<void> {
   const root = projectRoot();
-  const scenarios = join(root, 'scenarios');
-  const folder = options.traces ?? scenarios;
+  const own = join(root, 'scenarios');
   const out = options.out ?? join(root, 'docs', 'results.md');
-  const own = join(scenarios, OWN_TRACE);
-  const paths = tracesIn(folder).filter((path) => resolve(path) !== own);
+  const folders = [
+    ...(options.only ? [] : [own]),
+    ...(options.traces === undefined ? [] : [options.traces]),
+  ];
 
   const progress = new Progress();
-  const peakNodes = peakNodesFor(folder, options.peakNodes);
-  const traces: TraceResult[] = [await resultOf(own, null, progress)];
-  for (const path of paths) {
-    traces.push(await resultOf(path, peakNodes, progress));
+  const traces: TraceResult[] = [];
+  for (const path of new Set(folders.flatMap(tracesIn))) {
+    traces.push(await resultOf(path, peakNodesFor(dirname(path), options.peakNodes), progress));
   }
   progress.clear();
-  const text = resultsMarkdown(traces, options.peakNodes, options.traces !== undefined);
+  const text = resultsMarkdown(traces, options);
   const shown = relative(process.cwd(), out);
   if (!options.check) {
     writeFileWhole(out, text);
     process.stdout.write(`wrote ${shown}\n`);
-  } else if (isText(out, text)) {
+  } else if (textOf(out) === text) {
     process.stdout.write(`${shown} holds these results\n`);
   } else {
     process.stdout.write(`${shown} differs from these results; npm run results writes it\n`);
@@ -74,7 +75,7 @@ export function peakNodesFor(folder: string, asked: number): number | null {
   return resolve(folder) === join(projectRoot(), 'scenarios') ? null : asked;
 }
 
-/** The folder’s traces by name, in an order of no locale. */
+/** The folder’s traces by name, in an order of no locale, with whole paths. */
 function tracesIn(folder: string): string[] {
   let names: string[];
   try {
@@ -86,7 +87,7 @@ function tracesIn(folder: string): string[] {
   if (traces.length === 0) {
     throw new InputError(folder, null, 'found no traces, expected .csv files');
   }
-  return traces.map((name) => join(folder, name));
+  return traces.map((name) => resolve(folder, name));
 }
 
 async function resultOf(
@@ -112,9 +113,10 @@ async function resultOf(
   return { file, scenario, comparison, factor: peakNodes === null ? null : factor };
 }
 
-function isText(path: string, text: string): boolean {
+/** A document’s text, with the line ends that it is written with. */
+export function textOf(path: string): string {
   try {
-    return readFileSync(path, 'utf8').replaceAll('\r\n', '\n') === text;
+    return readFileSync(path, 'utf8').replaceAll('\r\n', '\n');
   } catch (error) {
     throw fileError(path, error);
   }

@@ -177,7 +177,8 @@ function json(document: object): string {
   return `${JSON.stringify(document, null, 2)}\n`;
 }
 
-function seedOption(text: string): number {
+/** `--seed`, for any command. */
+export function seedOption(text: string): number {
   const seed = /^\d+$/.test(text) ? Number(text) : NaN;
   if (!Number.isSafeInteger(seed)) {
     throw new InputError('--seed', null, `found ${quoted(text)}, expected a whole number from 0`);

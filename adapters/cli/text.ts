@@ -81,3 +81,12 @@ export function textTable(columns: readonly Column[], width: number): string[] {
     ...columns[0].values.map((_, row) => line(columns.map(({ values }) => values[row]))),
   ];
 }
+
+/** A table in Markdown, line by line. */
+export function markdownTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+): string[] {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(header), line(header.map(() => '---')), ...rows.map(line)];
+}

@@ -25,6 +25,8 @@ export interface ScenarioOverrides {
   readonly trafficFactor?: number;
   /** Come after the scenario’s own. */
   readonly faults?: ScenarioSettings['faults'];
+  /** Replaces one of the scenario’s settings, named as scenarios/README.md names it, by a value not yet validated. */
+  readonly setting?: { readonly key: string; readonly value: unknown };
   /** Where the run begins and ends: ISO-8601 with its zone, or Unix time. */
   readonly from?: string;
   readonly to?: string;
@@ -43,7 +45,7 @@ export async function loadScenario(
   options: TraceCsvOptions = {},
 ): Promise<{ scenario: Scenario; warnings: string[] }> {
   const { settings, yamlPath, tracePath } = await locate(path);
-  const settled = withOverrides(path, settings, overrides);
+  const settled = withSetting(withOverrides(path, settings, overrides), overrides.setting);
   const fromMs = instantOverride(path, 'from', overrides.from);
   const toMs = instantOverride(path, 'to', overrides.to);
   if (fromMs !== null && toMs !== null && fromMs >= toMs) {
@@ -188,6 +190,31 @@ function withOverrides(
     workload: { ...settings.workload, ...changed },
     faults: [...settings.faults, ...faults],
   };
+}
+
+/** The settings with that one changed, held to its range and to what it may not contradict. */
+function withSetting(
+  settings: ScenarioSettings,
+  changed: ScenarioOverrides['setting'],
+): ScenarioSettings {
+  if (changed === undefined) {
+    return settings;
+  }
+  const { key, value } = changed;
+  const raw = structuredClone(settings);
+  const path = key.split('.');
+  const last = path.pop() ?? '';
+  let section = raw as unknown as Record<string, unknown>;
+  for (const name of path) {
+    section = section[name] as Record<string, unknown>;
+  }
+  section[last] = value;
+  const result = parseScenario(raw);
+  if (result.settings === null) {
+    const problems = result.issues.map(({ message }) => message.replace(`${key}: `, ''));
+    throw new InputError(`${key}=${String(value)}`, null, problems.join('; '));
+  }
+  return result.settings;
 }
 
 function instantOverride(

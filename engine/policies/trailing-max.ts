@@ -25,7 +25,7 @@ const settings = {
 
 /**
  * Bin-packed demand of every pod that wants to run, its maximum over a trailing window: the deterministic 2-competitive
- * answer to the ski-rental problem that each node is (`docs/decisions`, Lu & Chen, arXiv 1112.0442).
+ * answer to the ski-rental problem that each node is (Lu & Chen, arXiv 1112.0442); `optimum.test.ts` holds the bound.
  *
  * Its memory is a queue of (instant, demand) with falling demands: the front is the maximum of the window.
  */

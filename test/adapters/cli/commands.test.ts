@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { formatLakh } from '../../../reports/money.ts';
 import { nodeFleet, root, temporaryFolder, traceCsv, writeText } from './program.ts';
 
 const folder = temporaryFolder();
@@ -9,15 +10,20 @@ afterAll(() => {
 });
 
 describe('the program', () => {
-  test.each([[[]], [['simulate']], [['explain']], [['replay']], [['results']], [['scenarios']]])(
-    'helps: %j',
-    async (command: string[]) => {
-      const { exitCode, stdout, stderr } = await nodeFleet([...command, '--help']);
-      expect(exitCode).toBe(0);
-      expect(stderr).toBe('');
-      expect(stdout).toMatch(/^Usage: node-fleet/);
-    },
-  );
+  test.each([
+    [[]],
+    [['simulate']],
+    [['explain']],
+    [['replay']],
+    [['sweep']],
+    [['results']],
+    [['scenarios']],
+  ])('helps: %j', async (command: string[]) => {
+    const { exitCode, stdout, stderr } = await nodeFleet([...command, '--help']);
+    expect(exitCode).toBe(0);
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^Usage: node-fleet/);
+  });
 
   test.each([
     [['simluate'], /unknown command 'simluate'\n\(Did you mean simulate\?\)/],
@@ -69,7 +75,7 @@ describe('results', () => {
   const traces = join(folder.path, 'traces');
   const out = join(folder.path, 'results.md');
   const results = async (...args: string[]) =>
-    nodeFleet(['results', '--traces', traces, '--out', out, ...args]);
+    nodeFleet(['results', '--traces', traces, '--only', '--out', out, ...args]);
 
   test('writes the same file each time, without paths of this machine, and checks it', async () => {
     mkdirSync(traces);
@@ -83,13 +89,8 @@ describe('results', () => {
     expect(await results('--check')).toMatchObject({ exitCode: 2 });
     expect(await results()).toMatchObject({ exitCode: 0, stderr: '' });
     const text = readFileSync(out, 'utf8');
-    expect(text.match(/^## .*$/gm)).toEqual([
-      '## flash-sale',
-      '## a-flat',
-      '## b-rise',
-      '## The traces',
-    ]);
-    expect(text).toContain('npm run results -- --traces FOLDER\n');
+    expect(text.match(/^## .*$/gm)).toEqual(['## a-flat', '## b-rise', '## The traces']);
+    expect(text).toContain('npm run results -- --traces FOLDER --only\n');
     expect(text).not.toContain(folder.path);
     expect(text).not.toContain(root);
     // 5 requests/s to 8 nodes of 102.08.
@@ -103,22 +104,29 @@ describe('results', () => {
     expect(readFileSync(out, 'utf8')).toContain('## b-fall');
   });
 
-  test('its digests are those of simulate', async () => {
+  test('its digests and its regret are those of simulate', async () => {
     const { stdout } = await nodeFleet([
       ...['simulate', join(traces, 'b-rise.csv'), '--peak-nodes', '8', '--json'],
     ]);
-    const { runs } = JSON.parse(stdout) as { runs: { journalSha256: string }[] };
+    const { runs } = JSON.parse(stdout) as {
+      runs: { journalSha256: string; regretPercent: number }[];
+    };
     const [, section] = (await results(), readFileSync(out, 'utf8')).split('## b-rise');
-    const digests = [...section.matchAll(/`([0-9a-f]{12})` \|$/gm)].map(([, hex]) => hex);
-    expect(digests).toEqual(runs.map(({ journalSha256 }) => journalSha256.slice(0, 12)));
+    const rows = [...section.matchAll(/ \| ([\d,]+) \| `([0-9a-f]{12})` \|$/gm)];
+    expect(rows.map(([, regret, hex]) => [regret, hex])).toEqual(
+      runs.map(({ journalSha256, regretPercent }) => [
+        formatLakh(regretPercent),
+        journalSha256.slice(0, 12),
+      ]),
+    );
   });
 
   test('a folder that is none, or holds no trace, is bad input', async () => {
-    const none = await nodeFleet(['results', '--traces', join(folder.path, 'none')]);
+    const none = await nodeFleet(['results', '--traces', join(folder.path, 'none'), '--only']);
     expect(none).toMatchObject({ exitCode: 2, stdout: '' });
     const empty = join(folder.path, 'empty');
     mkdirSync(empty);
-    const { exitCode, stderr } = await nodeFleet(['results', '--traces', empty]);
+    const { exitCode, stderr } = await nodeFleet(['results', '--traces', empty, '--only']);
     expect(exitCode).toBe(2);
     expect(stderr).toMatch(/^node-fleet: .*empty: found no traces, expected \.csv files\n$/);
   });
