@@ -54,6 +54,8 @@ What was compared, in order:
                                  can hold.
   mode                   passes  The mode is act.
   readings               passes  What it rests on could be read.
+  memory-lost            passes  Nothing that had to be remembered was lost
+                                 lately.
   max                    passes  That makes 7 nodes, of at most 10.
   cooldown               blocks  Cooling down until 20:06:12 (scaled up by 2 at
                                  20:01:12).
@@ -133,7 +135,7 @@ describe('what explain --json promises', () => {
       events: [],
     });
     const { rules } = document as { rules: object[] };
-    expect(rules).toHaveLength(5);
+    expect(rules).toHaveLength(6);
     expect(rules[0]).toEqual({
       rule: 'pods-unschedulable',
       verdict: 'fires',
