@@ -73,12 +73,12 @@ describe('replay', () => {
 1 of 3 cycles is decided otherwise:
 
 cycle 2, 2026-11-27 20:01:11 UTC+06:00
-  journal: add 3 (pods-unschedulable fires, mode passes, readings passes, max
-  passes, cooldown passes, joining-works passes, step passes, spend passes,
-  pools passes)
-  now: add 2 (pods-unschedulable fires, mode passes, readings passes, max
-  passes, cooldown passes, joining-works passes, step passes, spend passes,
-  pools passes)
+  journal: add 3 (pods-unschedulable fires, mode passes, readings passes,
+  memory-lost passes, max passes, cooldown passes, joining-works passes, step
+  passes, spend passes, pools passes)
+  now: add 2 (pods-unschedulable fires, mode passes, readings passes,
+  memory-lost passes, max passes, cooldown passes, joining-works passes, step
+  passes, spend passes, pools passes)
 `,
     );
     expect(JSON.parse((await replay(path, '--json')).stdout)).toMatchObject({
