@@ -196,7 +196,12 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
   }
   let disowned: readonly string[] = [];
   let confirmedGone: readonly string[] = [];
-  const toConfirm = absencesToConfirm(act.state, instances.ok ? instances.instances : null, nowMs);
+  const toConfirm = absencesToConfirm(
+    act.state,
+    instances.ok ? instances.instances : null,
+    nodes.ok ? nodes.nodes : null,
+    nowMs,
+  );
   if (toConfirm.length > 0 && hasTime(act, 2 + CLOSING_CALLS)) {
     const described = yield* perform({ kind: 'describeInstances', ids: toConfirm });
     act.nowMs = described.completedAtMs;

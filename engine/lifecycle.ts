@@ -86,18 +86,38 @@ export function doomedDrainId(instanceId: string): string {
   return `doomed-${instanceId}`;
 }
 
-/** Known instances that have been missing long enough to ask EC2 about each by its id. */
+/**
+ * Instances to ask EC2 about by their id: known ones that have been missing for long, and those that only a dead node still
+ * tells of. EC2 forgets what was terminated after an hour; its node would stay for ever.
+ */
 export function absencesToConfirm(
   state: FleetState,
   instances: readonly Instance[] | null,
+  nodes: readonly KubeNode[] | null,
   nowMs: number,
 ): string[] {
-  const overdue = state.absent.filter((absence) => nowMs - absence.sinceMs >= ABSENCE_CONFIRM_MS);
-  if (instances === null || overdue.length === 0) {
+  if (instances === null) {
     return [];
   }
+  const overdue = state.absent
+    .filter((absence) => nowMs - absence.sinceMs >= ABSENCE_CONFIRM_MS)
+    .map(({ instanceId }) => instanceId);
+  for (const { ready, controlPlane, instanceId, readyChangedAtMs } of nodes ?? []) {
+    if (
+      !ready &&
+      !controlPlane &&
+      instanceId !== null &&
+      nowMs - readyChangedAtMs >= ABSENCE_CONFIRM_MS &&
+      !isKnown(state, instanceId)
+    ) {
+      overdue.push(instanceId);
+    }
+  }
+  if (overdue.length === 0) {
+    return overdue;
+  }
   const listed = new Set(instances.map((instance) => instance.id));
-  return overdue.map((absence) => absence.instanceId).filter((id) => !listed.has(id));
+  return overdue.filter((id) => !listed.has(id));
 }
 
 /**

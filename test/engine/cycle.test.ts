@@ -737,6 +737,19 @@ describe('what others left behind', () => {
   });
 
   test.each([
+    ['EC2 does not know', [], ['i-77']],
+    ['is alive', ['i-77'], []],
+  ])('a dead node of an instance in no list that %s: %s deleted', (_how, alive, deleted) => {
+    const dead = node('i-77', { ready: false, readyChangedAtMs: NOW - 5 * MINUTE });
+    const played = play({
+      seen: { ...fleetOf(3), nodes: [...fleetOf(3).nodes!, dead] },
+      stored: known(three),
+      answers: { describeInstances: { ok: true, instances: alive.map((id) => instance(id)) } },
+    });
+    expect(only(played, 'deleteNode').map((each) => each.nodeName)).toEqual(deleted);
+  });
+
+  test.each([
     ['is not known to it either', [], [idOf(1), idOf(2)]],
     ['is alive there', ['i-03'], [idOf(1), idOf(2), idOf(3)]],
   ])('a worker missing for 5 minutes is asked for by its id: it %s (S16)', (_how, alive, after) => {

@@ -11,6 +11,7 @@ import {
   type DrainReason,
   type FleetState,
   type Instance,
+  type KubeNode,
   type Reconciled,
   type Seen,
 } from '../../engine/index.ts';
@@ -449,11 +450,25 @@ describe('an instance that vanished without a trace', () => {
       });
     const listed = without(fleetOf(3), [B]).instances;
     expect(ABSENCE_CONFIRM_MS).toBe(5 * MINUTE);
-    expect(absencesToConfirm(absent(299_999), listed, NOW)).toEqual([]);
-    expect(absencesToConfirm(absent(300_000), listed, NOW)).toEqual([B]);
-    expect(absencesToConfirm(absent(300_000), fleetOf(3).instances, NOW)).toEqual([]);
-    expect(absencesToConfirm(absent(300_000), null, NOW)).toEqual([]);
-    expect(absencesToConfirm(state(), listed, NOW)).toEqual([]);
+    expect(absencesToConfirm(absent(299_999), listed, null, NOW)).toEqual([]);
+    expect(absencesToConfirm(absent(300_000), listed, null, NOW)).toEqual([B]);
+    expect(absencesToConfirm(absent(300_000), fleetOf(3).instances, null, NOW)).toEqual([]);
+    expect(absencesToConfirm(absent(300_000), null, null, NOW)).toEqual([]);
+    expect(absencesToConfirm(state(), listed, null, NOW)).toEqual([]);
+  });
+
+  test('is asked for as well where only a dead node still tells of it: EC2 forgets, nodes do not', () => {
+    const { instances } = fleetOf(3);
+    const asked = (changes: Partial<KubeNode>): string[] => {
+      const dead = { ready: false, readyChangedAtMs: NOW - 300_000, ...changes };
+      return absencesToConfirm(state(), instances, [node('i-77', dead)], NOW);
+    };
+    expect(asked({})).toEqual(['i-77']);
+    expect(asked({ ready: true })).toEqual([]);
+    expect(asked({ readyChangedAtMs: NOW - 299_999 })).toEqual([]);
+    expect(asked({ controlPlane: true })).toEqual([]);
+    expect(asked({ instanceId: null })).toEqual([]);
+    expect(asked({ instanceId: A })).toEqual([]);
   });
 
   describe('more than half of what was known: the observation is not believed (S16)', () => {
