@@ -2,6 +2,7 @@ import type { Effect, EffectKind, Result } from '../../engine/index.ts';
 import type { RandomStream } from '../random.ts';
 import { crashAfter } from './crash-after.ts';
 import { crashBefore } from './crash-before.ts';
+import { doubled } from './doubled.ts';
 import { empty } from './empty.ts';
 import { fail } from './fail.ts';
 import type { Clock, FaultKind, Struck } from './fault.ts';
@@ -12,6 +13,7 @@ import { partial } from './partial.ts';
 import { shortage } from './shortage.ts';
 import { slow } from './slow.ts';
 import { stale } from './stale.ts';
+import { truncated } from './truncated.ts';
 
 /** Every way in which an effect may go wrong, in the order in which they are shown. */
 export const FAULTS = [
@@ -26,6 +28,8 @@ export const FAULTS = [
   shortage,
   crashBefore,
   crashAfter,
+  doubled,
+  truncated,
 ] as const;
 export type FaultMode = (typeof FAULTS)[number]['name'];
 export const FAULT_MODES: readonly FaultMode[] = FAULTS.map(({ name }) => name);

@@ -211,6 +211,19 @@ describe('an effect that a fault strikes', () => {
     expect(ask(LIST)).toEqual({ ok: true, instances, completedAtMs: T + LATENCY_MS });
   });
 
+  it('doubled: a list shows each of its items twice', () => {
+    const [one, two] = [instance('i-1'), instance('i-2')];
+    instances = [one, two];
+    const answer = faulty({ effect: 'listInstances', mode: 'doubled' })(LIST);
+    expect(answer).toMatchObject({ ok: true, instances: [one, one, two, two] });
+  });
+
+  it('truncated: a list lacks the second half of its items', () => {
+    instances = ['i-1', 'i-2', 'i-3'].map(instance);
+    const answer = faulty({ effect: 'listInstances', mode: 'truncated' })(LIST);
+    expect(answer).toMatchObject({ ok: true, instances: instances.slice(0, 2) });
+  });
+
   it('partial: a launch gets one instance fewer than it asked for', () => {
     const answer = faulty({ effect: 'launchInstances', mode: 'partial' })(launchOf(3));
     expect(answer).toMatchObject({ ok: true, instanceIds: ['i-0', 'i-1'] });
@@ -273,10 +286,10 @@ describe('what can go wrong with what', () => {
     }
   });
 
-  it('listing nodes may be empty, metrics and instances stale as well', () => {
+  it('listing nodes may be empty or doubled, instances stale or truncated as well', () => {
     const more = (kind: EffectKind) => meets(kind).filter((mode) => !WRITE.includes(mode));
-    expect(more('listNodes')).toEqual(['empty']);
-    expect(more('listInstances')).toEqual(['empty', 'stale']);
+    expect(more('listNodes')).toEqual(['empty', 'doubled']);
+    expect(more('listInstances')).toEqual(['empty', 'stale', 'doubled', 'truncated']);
     expect(more('queryMetrics')).toEqual(['empty', 'stale']);
   });
 
