@@ -280,7 +280,7 @@ describe('7: launches without a token or tags, and in-flight nodes that nobody c
     expect(new Set(tokens).size).toBe(tokens.length);
   });
 
-  test('pods that wait for nodes already launched, or perhaps launched, buy no more', () => {
+  test('pods that wait for nodes already launched, or perhaps launched, buy no more (S21)', () => {
     const fresh = { state: 'pending', launchedAtMs: NOW - 20 * SECOND } as const;
     const pending = play({
       ...pendingPods(3),
