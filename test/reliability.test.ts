@@ -65,7 +65,7 @@ const ELSEWHERE: Parameters<typeof mistakeTable>[1] = {
 const MISTAKES = 25;
 
 const TABLES: readonly (readonly [name: string, table: () => string])[] = [
-  ['invariants', () => invariantTable(NEVER)],
+  ['invariants', () => invariantTable(NEVER.map(([number, what]) => [number, what]))],
   ['faults', () => faultTable(titles)],
   ['safety', () => safetyTable(rules, titles)],
   ['mistakes', () => mistakeTable(titles, ELSEWHERE, MISTAKES)],
