@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { nodesChart, type ChartInput } from '../../../adapters/cli/chart.ts';
+import { nodesChart, type ChartInput } from '../../reports/chart.ts';
 
 const MINUTE_MS = 60_000;
 /** 2026-11-27T18:00:00+06:00. */
