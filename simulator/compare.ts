@@ -75,7 +75,7 @@ export function comparePolicies(options: CompareOptions): Comparison {
     1,
   );
   const baselinePolicy = staticOf(BASELINE_NODES);
-  const largestPolicy = staticOf(Math.min(nodeCountMax, nodesForEveryPod(scenario, demand)));
+  const largestPolicy = largestStatic(scenario, demand, nodeCountMax);
   const distinct: ConfiguredPolicy[] = [];
   for (const configured of [...policies, baselinePolicy, largestPolicy]) {
     if (!distinct.some((other) => isSame(other, configured))) {
@@ -128,6 +128,15 @@ export function comparePolicies(options: CompareOptions): Comparison {
     };
   });
   return { demand, runs, waitingPrice, clairvoyant: optimum, baseline, largest, larger };
+}
+
+/** The fleet whose shortage nobody with so many nodes could avoid: all of them always, or one for every pod if that is less. */
+export function largestStatic(
+  scenario: Scenario,
+  demand: Demand,
+  nodeCountMax: number,
+): ConfiguredPolicy {
+  return staticOf(Math.min(nodeCountMax, nodesForEveryPod(scenario, demand)));
 }
 
 /** One for each pod, in every zone: no pod ever waits there, so that a larger reference would only take longer. */

@@ -39,7 +39,7 @@ const DEFAULT_WAITING_PRICE = `sale=${String(WAITING_PRICE.saleBdtPerPodMinute)}
 
 /** A command with the options that `RunOptions` holds. */
 export function withRunOptions(command: Command): Command {
-  return command
+  const policies = command
     .option('--policy <name>', 'a policy to run; repeatable (default: all)', collect)
     .option(
       '--policy-file <file>',
@@ -50,7 +50,17 @@ export function withRunOptions(command: Command): Command {
       '--set <key=number>',
       'a setting, for every policy run that has it; repeatable; over --policy-file, which is over the scenario',
       collect,
-    )
+    );
+  return withScenarioOptions(policies).option(
+    '--waiting-price <bdt>',
+    `what a missing pod-minute is worth: a number, or sale=NUMBER,other=NUMBER (default: ${DEFAULT_WAITING_PRICE})`,
+    waitingPriceOption,
+  );
+}
+
+/** A command with those of them that say what is run on. */
+export function withScenarioOptions(command: Command): Command {
+  return command
     .option('--seed <n>', 'seed of all chance, a whole number from 0', seedOption, 1)
     .option(
       '--peak-nodes <n>',
@@ -60,11 +70,6 @@ export function withRunOptions(command: Command): Command {
     .option('--from <instant>', 'begin there: ISO-8601 with its zone, or Unix seconds')
     .option('--to <instant>', 'end there')
     .option('--price-book <name>', "bill by this price book, not the scenario's", priceBookOption)
-    .option(
-      '--waiting-price <bdt>',
-      `what a missing pod-minute is worth: a number, or sale=NUMBER,other=NUMBER (default: ${DEFAULT_WAITING_PRICE})`,
-      waitingPriceOption,
-    )
     .option(
       '--fault <effect:mode[:percent[:from-to]]>',
       "something that goes wrong, beside the scenario's faults; repeatable",
