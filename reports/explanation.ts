@@ -1,9 +1,11 @@
 import {
   GUARDS,
   type Decided,
+  type Decision,
   type Explanation,
   type RuleId,
   type RuleVerdict,
+  type View,
 } from '../engine/index.ts';
 import { asksFor } from './rules.ts';
 
@@ -88,4 +90,22 @@ export function asksInTheWay(
       ? !isFiring(each)
       : isFiring(each) && (way === 'neither' || first === -1 || n < first);
   });
+}
+
+/** As much of a record as tells what its cycle saw and did. */
+interface CycleSeen {
+  readonly decided: { readonly view: View; readonly decision: Decision } | null;
+}
+
+/** How many nodes the last scaling action was about, if its cycle is among the records. */
+export function lastScaledBy(records: readonly CycleSeen[], at: number): number | null {
+  const view = records[at].decided?.view;
+  const lastMs = Math.max(view?.lastScaleUpAtMs ?? 0, view?.lastScaleDownAtMs ?? 0);
+  for (let n = at - 1; n >= 0; n--) {
+    const decided = records[n].decided;
+    if (decided !== null && decided.view.nowMs <= lastMs) {
+      return decided.view.nowMs === lastMs ? decided.decision.count : null;
+    }
+  }
+  return null;
 }

@@ -7,6 +7,7 @@ import { billBy, BASELINE_NODES, savingsAgainst, type Savings } from './savings.
 import type { Scenario } from './scenario.ts';
 import { perMonth, waitingCostBdt, WAITING_PRICE, type Bill, type WaitingPrice } from './score.ts';
 import { runUnconstrained, type Demand } from './unconstrained.ts';
+import type { World } from './world.ts';
 
 export interface CompareOptions {
   readonly scenario: Scenario;
@@ -16,6 +17,8 @@ export interface CompareOptions {
   readonly waitingPrice?: WaitingPrice;
   /** Called before each run, references included. */
   readonly onRun?: (next: { policy: string; index: number; count: number }) => void;
+  /** Called after each run with the world as it ended, which is not kept. */
+  readonly finished?: (run: Run, world: World) => void;
 }
 
 /** A run’s money by one price book. */
@@ -61,7 +64,7 @@ export interface Comparison {
  * @throws RangeError when the scenario names a price book that does not exist
  */
 export function comparePolicies(options: CompareOptions): Comparison {
-  const { scenario, seed, policies, waitingPrice = WAITING_PRICE, onRun } = options;
+  const { scenario, seed, policies, waitingPrice = WAITING_PRICE, onRun, finished } = options;
   const book = priceBook(scenario.prices);
   if (book === undefined) {
     throw new RangeError(`there is no price book "${scenario.prices}"`);
@@ -72,13 +75,14 @@ export function comparePolicies(options: CompareOptions): Comparison {
     1,
   );
   const baselinePolicy = staticOf(BASELINE_NODES);
-  const largestPolicy = staticOf(Math.min(nodeCountMax, nodesForEveryPod(scenario, demand)));
+  const largestPolicy = largestStatic(scenario, demand, nodeCountMax);
   const distinct: ConfiguredPolicy[] = [];
   for (const configured of [...policies, baselinePolicy, largestPolicy]) {
     if (!distinct.some((other) => isSame(other, configured))) {
       distinct.push(configured);
     }
   }
+  const observer = finished === undefined ? {} : { finished };
   const done: Run[] = [];
   const runOf = (configured: ConfiguredPolicy): Run => {
     let index = distinct.findIndex((other) => isSame(other, configured));
@@ -87,7 +91,7 @@ export function comparePolicies(options: CompareOptions): Comparison {
     }
     if (index === done.length) {
       onRun?.({ policy: configured.policy.name, index, count: distinct.length });
-      done.push(run({ scenario, configured, seed, demand }));
+      done.push(run({ scenario, configured, seed, demand, observer }));
     }
     return done[index];
   };
@@ -124,6 +128,15 @@ export function comparePolicies(options: CompareOptions): Comparison {
     };
   });
   return { demand, runs, waitingPrice, clairvoyant: optimum, baseline, largest, larger };
+}
+
+/** The fleet whose shortage nobody with so many nodes could avoid: all of them always, or one for every pod if that is less. */
+export function largestStatic(
+  scenario: Scenario,
+  demand: Demand,
+  nodeCountMax: number,
+): ConfiguredPolicy {
+  return staticOf(Math.min(nodeCountMax, nodesForEveryPod(scenario, demand)));
 }
 
 /** One for each pod, in every zone: no pod ever waits there, so that a larger reference would only take longer. */

@@ -1,7 +1,15 @@
 #!/usr/bin/env node
 // Runs the command line from one bundle, and rebuilds it when a source is newer.
 // Fresh, it only reads file times: esbuild is not even imported.
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -35,6 +43,18 @@ function newestMtimeMs(path) {
 }
 
 /**
+ * Ink imports its debugger, which is not installed, and with it a web socket, where DEV is set.
+ * @type {import('esbuild').Plugin}
+ */
+const noDebugger = {
+  name: 'no-debugger',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^\.\/devtools\.js$/ }, ({ path }) => ({ path, namespace: 'none' }));
+    onLoad({ filter: /./, namespace: 'none' }, () => ({ contents: '' }));
+  },
+};
+
+/**
  * @param {number} sourceMtimeMs newest source, taken before the build began
  */
 async function build(sourceMtimeMs) {
@@ -48,11 +68,21 @@ async function build(sourceMtimeMs) {
   // A name of its own for each process, then a rename: two launches at once cannot see half a file.
   const draft = join(dist, `.node-fleet.${process.pid}.mjs`);
   try {
-    const { warnings } = await esbuild.build({
+    const { warnings, outputFiles } = await esbuild.build({
       absWorkingDir: root,
-      entryPoints: ['adapters/cli/main.ts'],
-      outfile: draft,
+      entryPoints: {
+        'node-fleet': 'adapters/cli/main.ts',
+        // Started as a thread.
+        'node-fleet-worker': 'adapters/tui/worker.ts',
+      },
+      outdir: dist,
+      outExtension: { '.js': '.mjs' },
+      chunkNames: 'node-fleet-[hash]',
+      write: false,
       bundle: true,
+      // What one command alone imports late is parsed for that command alone.
+      splitting: true,
+      plugins: [noDebugger],
       platform: 'node',
       format: 'esm',
       target: 'node20',
@@ -60,7 +90,10 @@ async function build(sourceMtimeMs) {
       sourcemap: false,
       legalComments: 'none',
       logLevel: 'silent',
-      define: { NODE_FLEET_ENGINE_DIGEST: JSON.stringify(engineDigest(root)) },
+      define: {
+        NODE_FLEET_ENGINE_DIGEST: JSON.stringify(engineDigest(root)),
+        'process.env.NODE_ENV': '"production"',
+      },
       // commander and yaml are CommonJS and `require` Node's own modules.
       banner: {
         js: [
@@ -72,8 +105,19 @@ async function build(sourceMtimeMs) {
     await print(esbuild, warnings, 'warning');
     // The sources' time, not the clock's: an edit made during the build still looks newer.
     const stamp = new Date(Math.ceil(sourceMtimeMs));
-    utimesSync(draft, stamp, stamp);
-    renameSync(draft, bundle);
+    // What others import first; the program, by whose time the build is judged, last.
+    const files = outputFiles.filter(({ path }) => path !== bundle);
+    for (const { path, contents } of [...files, ...outputFiles]) {
+      writeFileSync(draft, contents);
+      utimesSync(draft, stamp, stamp);
+      renameSync(draft, path);
+    }
+    const written = new Set(outputFiles.map(({ path }) => path));
+    for (const name of readdirSync(dist)) {
+      if (/^node-fleet-[0-9A-Z]+\.mjs$/.test(name) && !written.has(join(dist, name))) {
+        rmSync(join(dist, name), { force: true });
+      }
+    }
   } catch (error) {
     const failure = /** @type {import('esbuild').BuildFailure} */ (error);
     if (Array.isArray(failure.errors)) {

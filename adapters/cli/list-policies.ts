@@ -5,7 +5,7 @@ import {
   type NumberSetting,
   type SettingDescriptions,
 } from '../../engine/index.ts';
-import { wrapped, WIDTH } from './text.ts';
+import { wrapped, WIDTH } from '../../reports/text.ts';
 
 /** Every policy and all its settings, with that policy’s own defaults. */
 export function listPoliciesJson(): object {

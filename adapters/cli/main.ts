@@ -7,12 +7,14 @@ import { resultsCommand } from './results.ts';
 import { scenariosCommand } from './scenarios.ts';
 import { simulateCommand } from './simulate.ts';
 import { sweepCommand } from './sweep.ts';
+import { tuneCommand } from './tune.ts';
 
 const program = newCommand('node-fleet')
   .description(
     'A cost-first autoscaler for small Kubernetes fleets, and the simulator that judges it.',
   )
   .addCommand(simulateCommand())
+  .addCommand(tuneCommand())
   .addCommand(explainCommand())
   .addCommand(replayCommand())
   .addCommand(sweepCommand())

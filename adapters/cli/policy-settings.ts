@@ -8,6 +8,7 @@ import {
   type ConfiguredPolicy,
   type Policy,
   type PolicyProblem,
+  type SettingDescriptions,
 } from '../../engine/index.ts';
 import { adviceOn, shown } from '../../simulator/complaint.ts';
 import type { Scenario } from '../../simulator/index.ts';
@@ -192,8 +193,7 @@ function policyCalled(name: string, where: () => Place): Policy {
 function policyFiles(paths: readonly string[]): Map<Policy, Layer> {
   const layers = new Map<Policy, Layer>();
   for (const path of paths) {
-    const source = readYamlSource(path, 'a policy file');
-    const { policy: name, settings } = parsePolicyFile(source);
+    const { source, policy: name, settings } = readPolicyFile(path);
     const nameAt = source.lineOf(['policy']);
     const policy = policyCalled(name, () => [path, nameAt]);
     if (layers.has(policy)) {
@@ -208,6 +208,24 @@ function policyFiles(paths: readonly string[]): Map<Policy, Layer> {
     });
   }
   return layers;
+}
+
+/** What a policy file says, its names and values not yet checked. InputError when it is none. */
+export function readPolicyFile(path: string): z.output<typeof policyFile> & { source: YamlSource } {
+  const source = readYamlSource(path, 'a policy file');
+  return { ...parsePolicyFile(source), source };
+}
+
+/** The settings that do not have the policy’s default: with these alone the policy is configured just so. */
+export function overridesOf({ policy, settings }: ConfiguredPolicy): Record<string, number> {
+  const differing = (descriptions: SettingDescriptions): Record<string, number> =>
+    Object.fromEntries(
+      Object.entries(descriptions)
+        .filter(([key, setting]) => settings[key] !== setting.default)
+        .map(([key]) => [key, settings[key]]),
+    );
+  // Defaults of the fleet’s settings may follow the policy’s own.
+  return differing(describeSettings(policy, differing(policy.settings)));
 }
 
 function parsePolicyFile(source: YamlSource): z.output<typeof policyFile> {

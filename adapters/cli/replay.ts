@@ -10,7 +10,7 @@ import { EXIT_CHECK_FAILED } from './failure.ts';
 import { readJournalFile, redecideFile, sourceFacts, type JournalFile } from './journal-file.ts';
 import { choosePolicy } from './policy-settings.ts';
 import { ENGINE_DIGEST } from './project.ts';
-import { wrapped, WIDTH } from './text.ts';
+import { wrapped, WIDTH } from '../../reports/text.ts';
 
 interface ReplayOptions {
   readonly policy?: string;

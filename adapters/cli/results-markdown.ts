@@ -11,7 +11,7 @@ import { peakRequestsPerSecond } from '../../simulator/index.ts';
 import { ATTRIBUTIONS } from './attributions.ts';
 import { journalDigest } from './journal-file.ts';
 import type { ResultsOptions } from './results.ts';
-import { markdownTable } from './text.ts';
+import { markdownTable } from '../../reports/text.ts';
 
 /** What all policies made of one trace. */
 export interface TraceResult {

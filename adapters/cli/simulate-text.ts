@@ -22,13 +22,11 @@ import {
   type Scenario,
   type WaitingPrice,
 } from '../../simulator/index.ts';
-import { IDLE, nodesChart, SHORT, USED } from './chart.ts';
+import { IDLE, nodesChart, SHORT, stepsToShow, USED } from '../../reports/chart.ts';
 import { journalDigest } from './journal-file.ts';
-import { shortened, textTable, type Column, WIDTH, wrapped } from './text.ts';
+import { shortened, textTable, type Column, WIDTH, wrapped } from '../../reports/text.ts';
 
 const CHART_ROWS = 10;
-/** How much longer than the part around a sale a run must be for the chart to show that part alone. */
-const SALE_CHART_RATIO = 2;
 
 /** What `simulate` prints for people: at most 80 columns, the same bytes for the same input. */
 export function simulateText(scenario: Scenario, seed: number, comparison: Comparison): string {
@@ -240,25 +238,6 @@ function chart(scenario: Scenario, demand: Demand, { run }: PolicyRun): string[]
       rows: CHART_ROWS,
     }),
   ];
-}
-
-/** The whole run; or where a sale is but a small part of it, the first sale with as much again on either side. */
-function stepsToShow(
-  { calendar }: Scenario,
-  { firstStepAtMs, stepMs, stepCount }: Demand,
-): { from: number; to: number; sale: string | null } {
-  const stepAt = (atMs: number): number =>
-    Math.min(stepCount, Math.max(0, Math.round((atMs - firstStepAtMs) / stepMs)));
-  const sale = calendar.find(({ startAtMs, endAtMs }) => stepAt(endAtMs) > stepAt(startAtMs));
-  if (sale !== undefined) {
-    const spanMs = sale.endAtMs - sale.startAtMs;
-    const from = stepAt(sale.startAtMs - spanMs);
-    const to = stepAt(sale.endAtMs + spanMs);
-    if ((to - from) * SALE_CHART_RATIO < stepCount) {
-      return { from, to, sale: sale.name };
-    }
-  }
-  return { from: 0, to: stepCount, sale: null };
 }
 
 function signed(percent: number): string {

@@ -1,7 +1,7 @@
 import { formatLakh } from '../../reports/money.ts';
 import { formatMinutes, formatTimeToCapacity } from '../../reports/words.ts';
 import { waitingCostBdt, type Comparison } from '../../simulator/index.ts';
-import { markdownTable, textTable, WIDTH, wrapped, type Column } from './text.ts';
+import { markdownTable, textTable, WIDTH, wrapped, type Column } from '../../reports/text.ts';
 
 /** The saving that the client’s brief promises (“Cost Analysis”: 53.3 %), in whole percent. */
 export const PROMISED_PERCENT = 53;

@@ -1,13 +1,25 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../import/input-error.ts';
 
-/** Writes a file whole or not at all: beside it first, then renamed. InputError when it cannot be written. */
-export function writeFileWhole(path: string, content: Uint8Array | string): void {
+/**
+ * Writes a file whole or not at all: beside it first, then renamed. InputError when it cannot be written, or with `replaces`
+ * false when something is there.
+ */
+export function writeFileWhole(
+  path: string,
+  content: Uint8Array | string,
+  { replaces = true } = {},
+): void {
   const draft = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
   try {
     writeFileSync(draft, content, { flag: 'wx' });
-    renameSync(draft, path);
+    if (replaces) {
+      renameSync(draft, path);
+    } else {
+      linkSync(draft, path);
+      rmSync(draft);
+    }
   } catch (error) {
     rmSync(draft, { force: true });
     const reason = error instanceof Error ? error.message : String(error);

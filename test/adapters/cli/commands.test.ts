@@ -13,6 +13,7 @@ describe('the program', () => {
   test.each([
     [[]],
     [['simulate']],
+    [['tune']],
     [['explain']],
     [['replay']],
     [['sweep']],
@@ -34,6 +35,16 @@ describe('the program', () => {
     [['explain', 'a.journal'], /required option '--at <time>' not specified/],
     [['explain', 'a', '--at', '1', '--why-not', 'in'], /Allowed choices are up, down/],
     [['replay'], /missing required argument 'journal'/],
+    [['tune'], /missing required argument 'scenario'/],
+    [
+      ['tune', 'x.csv'],
+      /^node-fleet: tune: found no terminal on standard input and standard output, /,
+    ],
+    [
+      ['tune', 'x.csv', '--json'],
+      /^node-fleet: --json: tune draws for a person.* simulate --json has/,
+    ],
+    [['tune', 'x.csv', '--waiting-price', '1'], /unknown option '--waiting-price'/],
     [[], /Usage: node-fleet/],
   ])('%j is a mistake that ends with 2', async (args, message) => {
     const { exitCode, stdout, stderr } = await nodeFleet(args);

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { nodesChart, type ChartInput } from '../../../adapters/cli/chart.ts';
+import {
+  barsLine,
+  drawNodes,
+  nodesChart,
+  stepsToShow,
+  type ChartInput,
+} from '../../reports/chart.ts';
 
 const MINUTE_MS = 60_000;
 /** 2026-11-27T18:00:00+06:00. */
@@ -137,5 +143,64 @@ describe('a chart of nodes', () => {
         expect(Math.max(...lines.map((line) => [...line].length))).toBeLessThanOrEqual(width);
       }
     }
+  });
+});
+
+describe('bars of one line', () => {
+  test('are eighths of the most, and what is not zero shows', () => {
+    expect(barsLine([0, 1, 4, 8], 4, 8)).toBe(' ▁▄█');
+    expect(barsLine([0, 1, 400, 800], 4, 800)).toBe(' ▁▄█');
+  });
+
+  test('show the highest of a column', () => {
+    expect(barsLine([0, 8, 0, 0, 4, 0], 3, 8)).toBe('█ ▄');
+  });
+});
+
+describe('a chart in its parts', () => {
+  test('has every cell of every row, and is the chart when put together', () => {
+    const input = {
+      demandNodes: [1, 3, 3, 1],
+      capacityNodes: [2, 2, 2, 2],
+      firstStepAtMs: START_AT_MS,
+      stepMs: MINUTE_MS,
+      offsetMinutes: 360,
+      sales: [],
+      width: 7,
+      rows: 8,
+    };
+    const { labelWidth, columns, rows, axis, sales } = drawNodes(input);
+    expect([labelWidth, columns, sales]).toEqual([1, 4, '']);
+    expect(rows.map(({ label, cells }) => `${label}:${cells}`)).toEqual([
+      '3: ▒▒ ',
+      '2:·██·',
+      '1:████',
+    ]);
+    expect([...axis]).toHaveLength(columns);
+    expect(body(nodesChart(input))).toEqual(['3 ┤ ▒▒', '2 ┤·██·', '1 ┤████']);
+  });
+});
+
+describe('what to show of a run', () => {
+  const hour = 60;
+  const run = (hours: number) => ({
+    firstStepAtMs: START_AT_MS,
+    stepMs: MINUTE_MS,
+    stepCount: hours * hour,
+  });
+  const sale = {
+    name: 'Sale',
+    startAtMs: START_AT_MS + 4 * hour * MINUTE_MS,
+    endAtMs: START_AT_MS + 5 * hour * MINUTE_MS,
+  };
+
+  test('all of it, or a sale with as much again on either side where that is less than half', () => {
+    expect(stepsToShow({ calendar: [] }, run(24))).toMatchObject({ from: 0, to: 24 * hour });
+    expect(stepsToShow({ calendar: [sale] }, run(6))).toMatchObject({ from: 0, to: 6 * hour });
+    expect(stepsToShow({ calendar: [sale] }, run(24))).toEqual({
+      from: 3 * hour,
+      to: 6 * hour,
+      sale: 'Sale',
+    });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { shortened, textTable, wrapped, type Column } from '../../../adapters/cli/text.ts';
+import { shortened, textTable, wrapped, type Column } from '../../reports/text.ts';
 
 describe('lines for a terminal', () => {
   test('text from elsewhere stays on its line', () => {

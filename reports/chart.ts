@@ -1,5 +1,6 @@
-import { dayAndMonth, hourAndMinute } from '../../reports/words.ts';
+import type { Demand, Scenario } from '../simulator/index.ts';
 import { shortened } from './text.ts';
+import { dayAndMonth, hourAndMinute } from './words.ts';
 
 /** Nodes over time, one value a step, and what to draw of them. */
 export interface ChartInput {
@@ -36,11 +37,37 @@ const TICKS_MS = [
 ];
 const TICK_COLUMNS_MIN = 9;
 
+/** A chart in its parts: so many columns of time, each a character wide. */
+export interface NodesDrawing {
+  /** Before the columns: a label, right-aligned, and two characters of axis. */
+  readonly labelWidth: number;
+  readonly columns: number;
+  /** Marks over the columns in which a sale runs, its name beside them; empty where none does. */
+  readonly sales: string;
+  /** From the top: the nodes up to which a row counts, and its cells. */
+  readonly rows: readonly { readonly label: string; readonly cells: string }[];
+  /** As wide as the columns. */
+  readonly axis: string;
+  /** Of the axis, for the whole width. */
+  readonly labels: string;
+}
+
 /**
  * A chart in characters: one row a node (or a few), one column a stretch of time. A cell tells whether that node was
  * needed and there, needed and missing, or there for nothing.
  */
 export function nodesChart(input: ChartInput): string[] {
+  const { labelWidth, sales, rows, axis, labels } = drawNodes(input);
+  return [
+    ...(sales === '' ? [] : [`${' '.repeat(labelWidth + 2)}${sales}`]),
+    ...rows.map(({ label, cells }) => `${label} ┤${cells}`.trimEnd()),
+    `${' '.repeat(labelWidth)} └${axis}`,
+    labels,
+  ];
+}
+
+/** The same, for whoever puts more into it. */
+export function drawNodes(input: ChartInput): NodesDrawing {
   const { demandNodes, capacityNodes, firstStepAtMs, stepMs, width } = input;
   const steps = demandNodes.length;
   let most = 1;
@@ -48,30 +75,45 @@ export function nodesChart(input: ChartInput): string[] {
     most = Math.max(most, demandNodes[k], capacityNodes[k]);
   }
   const nodesPerRow = Math.ceil(most / input.rows);
-  const rows = Math.ceil(most / nodesPerRow);
-  const labelWidth = String(rows * nodesPerRow).length;
+  const rowCount = Math.ceil(most / nodesPerRow);
+  const labelWidth = String(rowCount * nodesPerRow).length;
   const columns = width - labelWidth - 2;
   const atMs = (column: number): number => firstStepAtMs + (column / columns) * steps * stepMs;
 
-  const lines: string[] = [];
-  const margin = ' '.repeat(labelWidth + 2);
-  const sales = saleLine(input, columns, atMs);
-  if (sales !== '') {
-    lines.push(margin + sales);
-  }
-  for (let row = rows - 1; row >= 0; row--) {
+  const rows = [];
+  for (let row = rowCount - 1; row >= 0; row--) {
     const level = row * nodesPerRow + Math.ceil(nodesPerRow / 2);
     let cells = '';
     for (let column = 0; column < columns; column++) {
-      const from = Math.floor((column * steps) / columns);
-      const to = Math.max(from + 1, Math.floor(((column + 1) * steps) / columns));
+      const [from, to] = stepsOf(column, columns, steps);
       cells += cell(input, from, to, level);
     }
-    const label = String((row + 1) * nodesPerRow).padStart(labelWidth);
-    lines.push(`${label} ┤${cells}`.trimEnd());
+    rows.push({ label: String((row + 1) * nodesPerRow).padStart(labelWidth), cells });
   }
-  lines.push(...timeAxis(input, columns, labelWidth, atMs));
-  return lines;
+  const { axis, labels } = timeAxis(input, columns, labelWidth, atMs);
+  return { labelWidth, columns, sales: saleLine(input, columns, atMs), rows, axis, labels };
+}
+
+/** The steps that a column stands for, up to but not at the second. */
+function stepsOf(column: number, columns: number, steps: number): [from: number, to: number] {
+  const from = Math.floor((column * steps) / columns);
+  return [from, Math.max(from + 1, Math.floor(((column + 1) * steps) / columns))];
+}
+
+const LEVELS = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/** The highest of each column’s values as bars of one line, in eighths of `most`; what is not zero shows. */
+export function barsLine(values: ArrayLike<number>, columns: number, most: number): string {
+  let line = '';
+  for (let column = 0; column < columns; column++) {
+    const [from, to] = stepsOf(column, columns, values.length);
+    let highest = 0;
+    for (let k = from; k < to; k++) {
+      highest = Math.max(highest, values[k]);
+    }
+    line += LEVELS[highest === 0 ? 0 : Math.max(1, Math.ceil((8 * highest) / most))];
+  }
+  return line;
 }
 
 /**
@@ -141,7 +183,7 @@ function timeAxis(
   columns: number,
   labelWidth: number,
   atMs: (column: number) => number,
-): string[] {
+): Pick<NodesDrawing, 'axis' | 'labels'> {
   const endMs = atMs(columns);
   const columnMs = (endMs - firstStepAtMs) / columns;
   const tickMs =
@@ -163,5 +205,27 @@ function timeAxis(
     labels.splice(at, label.length, ...label);
     labelled = at + label.length + 1;
   }
-  return [`${' '.repeat(labelWidth)} └${axis.join('')}`, labels.join('').trimEnd()];
+  return { axis: axis.join(''), labels: labels.join('').trimEnd() };
+}
+
+/** How much longer than the part around a sale a run must be for the chart to show that part alone. */
+const SALE_CHART_RATIO = 2;
+
+/** The whole run; or where a sale is but a small part of it, the first sale with as much again on either side. */
+export function stepsToShow(
+  { calendar }: Pick<Scenario, 'calendar'>,
+  { firstStepAtMs, stepMs, stepCount }: Pick<Demand, 'firstStepAtMs' | 'stepMs' | 'stepCount'>,
+): { from: number; to: number; sale: string | null } {
+  const stepAt = (atMs: number): number =>
+    Math.min(stepCount, Math.max(0, Math.round((atMs - firstStepAtMs) / stepMs)));
+  const sale = calendar.find(({ startAtMs, endAtMs }) => stepAt(endAtMs) > stepAt(startAtMs));
+  if (sale !== undefined) {
+    const spanMs = sale.endAtMs - sale.startAtMs;
+    const from = stepAt(sale.startAtMs - spanMs);
+    const to = stepAt(sale.endAtMs + spanMs);
+    if ((to - from) * SALE_CHART_RATIO < stepCount) {
+      return { from, to, sale: sale.name };
+    }
+  }
+  return { from: 0, to: stepCount, sale: null };
 }
