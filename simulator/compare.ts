@@ -7,6 +7,7 @@ import { billBy, BASELINE_NODES, savingsAgainst, type Savings } from './savings.
 import type { Scenario } from './scenario.ts';
 import { perMonth, waitingCostBdt, WAITING_PRICE, type Bill, type WaitingPrice } from './score.ts';
 import { runUnconstrained, type Demand } from './unconstrained.ts';
+import type { World } from './world.ts';
 
 export interface CompareOptions {
   readonly scenario: Scenario;
@@ -16,6 +17,8 @@ export interface CompareOptions {
   readonly waitingPrice?: WaitingPrice;
   /** Called before each run, references included. */
   readonly onRun?: (next: { policy: string; index: number; count: number }) => void;
+  /** Called after each run with the world as it ended, which is not kept. */
+  readonly finished?: (run: Run, world: World) => void;
 }
 
 /** A run’s money by one price book. */
@@ -61,7 +64,7 @@ export interface Comparison {
  * @throws RangeError when the scenario names a price book that does not exist
  */
 export function comparePolicies(options: CompareOptions): Comparison {
-  const { scenario, seed, policies, waitingPrice = WAITING_PRICE, onRun } = options;
+  const { scenario, seed, policies, waitingPrice = WAITING_PRICE, onRun, finished } = options;
   const book = priceBook(scenario.prices);
   if (book === undefined) {
     throw new RangeError(`there is no price book "${scenario.prices}"`);
@@ -79,6 +82,7 @@ export function comparePolicies(options: CompareOptions): Comparison {
       distinct.push(configured);
     }
   }
+  const observer = finished === undefined ? {} : { finished };
   const done: Run[] = [];
   const runOf = (configured: ConfiguredPolicy): Run => {
     let index = distinct.findIndex((other) => isSame(other, configured));
@@ -87,7 +91,7 @@ export function comparePolicies(options: CompareOptions): Comparison {
     }
     if (index === done.length) {
       onRun?.({ policy: configured.policy.name, index, count: distinct.length });
-      done.push(run({ scenario, configured, seed, demand }));
+      done.push(run({ scenario, configured, seed, demand, observer }));
     }
     return done[index];
   };

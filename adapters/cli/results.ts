@@ -10,7 +10,7 @@ import { choosePolicies } from './policy-settings.ts';
 import { Progress } from './progress.ts';
 import { projectRoot } from './project.ts';
 import { resultsMarkdown, type TraceResult } from './results-markdown.ts';
-import { nodesOption } from './simulate.ts';
+import { nodesOption } from './run-options.ts';
 import { writeFileWhole } from './write-file.ts';
 
 const SEED = 1;

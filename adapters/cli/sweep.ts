@@ -9,7 +9,7 @@ import { EXIT_CHECK_FAILED } from './failure.ts';
 import { choosePolicies } from './policy-settings.ts';
 import { Progress } from './progress.ts';
 import { textOf } from './results.ts';
-import { seedOption } from './simulate.ts';
+import { seedOption } from './run-options.ts';
 import {
   outcomesOf,
   sweepJson,
