@@ -2,6 +2,7 @@ import {
   GUARDS,
   type Decided,
   type Explanation,
+  type ReadRecord,
   type RuleId,
   type RuleVerdict,
 } from '../engine/index.ts';
@@ -88,4 +89,17 @@ export function asksInTheWay(
       ? !isFiring(each)
       : isFiring(each) && (way === 'neither' || first === -1 || n < first);
   });
+}
+
+/** How many nodes the last scaling action was about, if its cycle is in the journal. */
+export function lastScaledBy(records: readonly ReadRecord[], at: number): number | null {
+  const view = records[at].decided?.view;
+  const lastMs = Math.max(view?.lastScaleUpAtMs ?? 0, view?.lastScaleDownAtMs ?? 0);
+  for (let n = at - 1; n >= 0; n--) {
+    const decided = records[n].decided;
+    if (decided !== null && decided.view.nowMs <= lastMs) {
+      return decided.view.nowMs === lastMs ? decided.decision.count : null;
+    }
+  }
+  return null;
 }

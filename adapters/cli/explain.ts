@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
 import type { Decided, ReadRecord, RuleVerdict } from '../../engine/index.ts';
 import type { Flip } from '../../reports/counterfactual.ts';
-import { partsOf, type Part, type PlacedRule } from '../../reports/explanation.ts';
+import { lastScaledBy, partsOf, type Part, type PlacedRule } from '../../reports/explanation.ts';
 import type { Situation } from '../../reports/levers.ts';
 import { explained, whyNotTold } from '../../reports/paragraphs.ts';
 import { ruleSentence } from '../../reports/rules.ts';
@@ -147,19 +147,6 @@ function toldOf(file: JournalFile, at: number, direction: 'up' | 'down' | null):
   const { kind, text, rule, flip } = whyNotTold(situation, decided, direction, telling);
   const whyNot = { direction, kind };
   return { record, paragraph: text, decided, rules, rule, flip, whyNot, isOtherwise: false };
-}
-
-/** How many nodes the last scaling action was about, if its cycle is in the journal. */
-function lastScaledBy(records: readonly ReadRecord[], at: number): number | null {
-  const view = records[at].decided?.view;
-  const lastMs = Math.max(view?.lastScaleUpAtMs ?? 0, view?.lastScaleDownAtMs ?? 0);
-  for (let n = at - 1; n >= 0; n--) {
-    const decided = records[n].decided;
-    if (decided !== null && decided.view.nowMs <= lastMs) {
-      return decided.view.nowMs === lastMs ? decided.decision.count : null;
-    }
-  }
-  return null;
 }
 
 /** What can be said of a cycle that this engine decides otherwise: what the journal says, by its codes. */
