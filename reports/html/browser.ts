@@ -27,11 +27,8 @@ type Range = readonly [fromMs: number, toMs: number];
 type Row = Readonly<Record<string, unknown>>;
 
 const ZOOMED: readonly ChartName[] = ['nodes', 'deeds', 'pending', 'spent'];
-/** How near two numbers may stand before one moves up, in a chart of the least width. */
-const NUMBER_WIDTH = 14;
-const NUMBER_HEIGHT = 12;
-const NARROW_WIDTH = 300;
-const TRADE_OFF_HEIGHT = 240;
+/** As a rather narrow chart has it, in pixels: points nearer to each other than this share a label. */
+const TRADE_OFF = { width: 400, height: 240, nearX: 18, nearY: 14 } as const;
 
 function rowsOf(data: ChartData): Readonly<Record<string, readonly Row[]>> {
   const { startMs, stepMs, endMs, lines, gaps, spent, sales, events, heldBack } = data;
@@ -63,30 +60,55 @@ function rowsOf(data: ChartData): Readonly<Record<string, readonly Row[]>> {
       cost: costBdt,
       short: shortagePodMinutes,
     })),
-    policies: policyRows(data),
+    policies: data.policies.map(({ name, costBdt, shortagePodMinutes, role }) => ({
+      tip: name,
+      cost: costBdt,
+      short: shortagePodMinutes,
+      role,
+    })),
+    numbers: numberRows(data),
   };
 }
 
-/** Points with their numbers, each above the point, or above the numbers that stand there already. */
-function policyRows({ policies }: ChartData): Row[] {
-  const most = (values: readonly number[]): number => Math.max(1, ...values);
-  const shortMost = most(policies.map(({ shortagePodMinutes }) => shortagePodMinutes));
-  const costMost = most(policies.map(({ costBdt }) => costBdt));
-  const taken: { x: number; y: number }[] = [];
-  return policies.map(({ number, name, costBdt, shortagePodMinutes, role }) => {
-    const x = Math.sqrt(shortagePodMinutes / shortMost) * NARROW_WIDTH;
-    const pointY = (1 - costBdt / costMost) * TRADE_OFF_HEIGHT;
-    let y = pointY - NUMBER_HEIGHT;
-    while (
-      taken.some(
-        (other) => Math.abs(other.x - x) < NUMBER_WIDTH && Math.abs(other.y - y) < NUMBER_HEIGHT,
-      )
-    ) {
-      y -= NUMBER_HEIGHT;
+/** The numbers of policies, where they stand: those that would lie over one another stand together. */
+function numberRows({ policies }: ChartData): Row[] {
+  const { width, height, nearX, nearY } = TRADE_OFF;
+  const shortMost = Math.max(1, ...policies.map(({ shortagePodMinutes }) => shortagePodMinutes));
+  const costMost = Math.max(1, ...policies.map(({ costBdt }) => costBdt));
+  const labels: { numbers: number[]; x: number; y: number; cost: number; short: number }[] = [];
+  for (const { number, costBdt, shortagePodMinutes } of policies) {
+    const x = Math.sqrt(shortagePodMinutes / shortMost) * width;
+    const y = (costBdt / costMost) * height;
+    const near = labels.find(
+      (other) => Math.abs(other.x - x) < nearX && Math.abs(other.y - y) < nearY,
+    );
+    if (near === undefined) {
+      labels.push({ numbers: [number], x, y, cost: costBdt, short: shortagePodMinutes });
+    } else {
+      near.numbers.push(number);
     }
-    taken.push({ x, y });
-    return { number, cost: costBdt, short: shortagePodMinutes, role, dy: y - pointY, tip: name };
-  });
+  }
+  return labels.map(({ numbers, cost, short }) => ({ numbers: rangesOf(numbers), cost, short }));
+}
+
+/** Of rising numbers: `1, 2, 4–7`. */
+function rangesOf(numbers: readonly number[]): string {
+  const ranges: [first: number, last: number][] = [];
+  for (const number of numbers) {
+    const range = ranges.at(-1);
+    if (range !== undefined && range[1] === number - 1) {
+      range[1] = number;
+    } else {
+      ranges.push([number, number]);
+    }
+  }
+  return ranges
+    .map(([first, last]) =>
+      last === first
+        ? String(first)
+        : `${String(first)}${last === first + 1 ? ', ' : '–'}${String(last)}`,
+    )
+    .join(', ');
 }
 
 async function draw({ data, specs }: Payload): Promise<void> {

@@ -28,7 +28,7 @@ export type LineName = 'traffic' | 'needed' | 'ready' | 'readyToday' | 'pending'
 /** A policy among the others. */
 export interface PolicyPoint {
   /** As in the table. */
-  readonly number: string;
+  readonly number: number;
   readonly name: string;
   readonly costBdt: number;
   readonly shortagePodMinutes: number;
@@ -48,8 +48,10 @@ const NEED = 'var(--need)';
 const SALE = 'var(--sale)';
 
 /** Wide enough for ৳1,20,000, and the same in every chart, so that their times stand above one another. */
-const AXIS_WIDTH = 56;
+const AXIS_WIDTH = 66;
 const HOUR_MS = 3_600_000;
+/** So that a line at its highest is not cut in half by the frame. */
+const HEADROOM = 1.06;
 
 const config = {
   background: 'transparent',
@@ -102,7 +104,7 @@ function amount(field: string, most: number, axis: object = {}): Encoding {
     field,
     type: 'quantitative',
     title: null,
-    scale: { domain: [0, Math.max(1, most)], nice: false },
+    scale: { domain: [0, HEADROOM * Math.max(1, most)], nice: false },
     axis: { minExtent: AXIS_WIDTH, maxExtent: AXIS_WIDTH, tickCount: 4, tickMinStep: 1, ...axis },
   };
 }
@@ -196,9 +198,11 @@ const HELD = 'held back';
 
 /** The specifications of a report’s charts, without their data: the page adds that by name. */
 export function chartSpecs(data: ChartData): Readonly<Record<ChartName, TopLevelSpec>> {
-  const { lines, spent, events, heldBack, policies, frontier } = data;
+  const { lines, spent, events, heldBack, policies } = data;
+  const shortageMost = Math.max(...policies.map(({ shortagePodMinutes }) => shortagePodMinutes));
+  const costMost = Math.max(...policies.map(({ costBdt }) => costBdt));
   const traffic = (field: string) =>
-    amount(field, mostOf(lines.traffic), { tickCount: 2, format: '~s' });
+    amount(field, mostOf(lines.traffic), { tickCount: 2, format: ',d' });
   const nodes = (field: string) =>
     amount(field, mostOf(lines.needed, lines.ready, lines.readyToday), { format: 'd' });
   const pending = (field: string) =>
@@ -218,18 +222,18 @@ export function chartSpecs(data: ChartData): Readonly<Record<ChartName, TopLevel
   const tradeOffX = (field: string): Encoding => ({
     field,
     type: 'quantitative',
-    title: 'missing pod-minutes (square-root scale): less is better',
-    scale: { type: 'sqrt', zero: true, nice: false, padding: 12 },
+    title: 'missing pod-minutes, square-root scale',
+    // Only as far as policies are: without any nodes, everything is missing.
+    scale: { type: 'sqrt', domain: [0, HEADROOM * Math.max(1, shortageMost)], nice: false },
     axis: { tickCount: { expr: 'max(3, width / 110)' }, format: ',d', grid: true },
   });
   const tradeOffY = (field: string): Encoding => ({
     field,
     type: 'quantitative',
     title: null,
-    scale: { zero: true, padding: 8 },
+    scale: { domain: [0, HEADROOM * Math.max(1, costMost)], nice: false },
     axis: { minExtent: AXIS_WIDTH, maxExtent: AXIS_WIDTH, tickCount: 5, format: '$,.0f' },
   });
-  const tradeOffMost = Math.max(...policies.map(({ costBdt }) => costBdt));
   return {
     traffic: spec('Requests per second over the whole run', 56, data, false, [
       sales(false),
@@ -348,23 +352,20 @@ export function chartSpecs(data: ChartData): Readonly<Record<ChartName, TopLevel
           },
         },
         {
-          data: { name: 'policies' },
+          data: { name: 'numbers' },
           mark: {
             type: 'text',
             fontSize: 11,
             fill: INK,
-            dx: 0,
-            dy: { expr: 'datum.dy' },
-            tooltip: { expr: 'datum.tip' },
+            dy: -12,
           },
           encoding: {
             x: tradeOffX('short'),
             y: tradeOffY('cost'),
-            text: { field: 'number', type: 'nominal' },
+            text: { field: 'numbers', type: 'nominal' },
           },
         },
       ],
-      ...(frontier.length === 0 || tradeOffMost === 0 ? {} : {}),
     } as unknown as TopLevelSpec,
   };
 }

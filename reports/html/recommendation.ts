@@ -32,6 +32,8 @@ export interface Recommendation {
   readonly why: string;
   /** From which price of waiting on it would be another. */
   readonly breakEven: string;
+  /** Others whose totals are as good as the same; null: none. */
+  readonly near: string | null;
   /** What else follows from the runs: sentences. */
   readonly further: readonly string[];
 }
@@ -65,7 +67,8 @@ export function recommend(
     change: compared === null ? 'Nothing else was run.' : versus(best, compared),
     why: `The least total of the ${String(candidates.length)} compared: ${formatBdt(best.measures.costBdt)} of cost and ${formatBdt(best.waitingCostBdt)} of waiting, at ${priceWords(waitingPrice)}.`,
     breakEven,
-    further: [...nearOnes(candidates, best), ...againstToday(best, today), ...further],
+    near: nearOnes(candidates, best),
+    further: [...againstToday(best, today), ...further],
   };
 }
 
@@ -97,18 +100,16 @@ function difference(bdt: number, beforeBdt: number): string {
   return shown === '0.0' ? 'the same' : `${shown} % ${percent < 0 ? 'less' : 'more'}`;
 }
 
-function nearOnes(candidates: readonly Candidate[], best: Candidate): string[] {
+function nearOnes(candidates: readonly Candidate[], best: Candidate): string | null {
+  const withinBdt = (NEAR_PERCENT / 100) * best.totalBdt;
   const near = candidates.filter(
-    (each) =>
-      each !== best && each.totalBdt - best.totalBdt <= (NEAR_PERCENT / 100) * best.totalBdt,
+    (each) => each !== best && each.totalBdt - best.totalBdt <= withinBdt,
   );
   if (near.length === 0) {
-    return [];
+    return null;
   }
   const names = near.map(({ name, totalBdt }) => `${name} (${formatBdt(totalBdt)})`).join(', ');
-  return [
-    `${names} ${near.length === 1 ? 'is' : 'are'} within ${String(NEAR_PERCENT)} % of it: one run does not decide between them.`,
-  ];
+  return `${names} ${near.length === 1 ? 'is' : 'are'} within ${String(NEAR_PERCENT)} % of it: one run does not decide between them.`;
 }
 
 function againstToday(best: Candidate, today: Candidate): string[] {
@@ -170,7 +171,7 @@ function atOtherPrices(
   ];
   const breakEven =
     bounds.length === 0
-      ? 'No price of waiting makes another the better choice.'
+      ? 'Of those compared, no other is better at any price of waiting.'
       : `Break-even: overtaken ${bounds.join(', and ')}.`;
   return { breakEven, further };
 }

@@ -82,8 +82,8 @@ export function reportOf(input: ReportInput): Report {
 }
 
 /** Of policies as in the table: 1 has the least total. */
-export function rankOf(ranked: readonly PolicyRun[], compared: PolicyRun): string {
-  return String(ranked.indexOf(compared) + 1);
+export function rankOf(ranked: readonly PolicyRun[], compared: PolicyRun): number {
+  return ranked.indexOf(compared) + 1;
 }
 
 function chartDataOf(
@@ -168,5 +168,5 @@ function pointsOf(
   }
   const { costBdt, shortagePodMinutes } = baseline.measures;
   const name = `today: ${String(BASELINE_NODES)} static nodes`;
-  return [...points, { number: '0', name, costBdt, shortagePodMinutes, role: 'today' }];
+  return [...points, { number: 0, name, costBdt, shortagePodMinutes, role: 'today' }];
 }

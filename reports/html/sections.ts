@@ -1,7 +1,8 @@
 import { describeSettings } from '../../engine/index.ts';
-import { priceBook, type Measures, type PolicyRun } from '../../simulator/index.ts';
+import { perMonth, priceBook, type Measures, type PolicyRun } from '../../simulator/index.ts';
 import { faultLine, scenarioFacts, signedPercent, unavoidable } from '../comparison.ts';
 import { formatBdt, formatLakh } from '../money.ts';
+import { sentence } from '../rules.ts';
 import {
   counted,
   date,
@@ -28,7 +29,7 @@ const TODAY = 'today';
 /** The first screen: what we pay, who waits, what we should do. */
 export function answer(report: Report): Html {
   const { scenario, seed, comparison, chosen, recommendation, warnings } = report;
-  const { best, headline, change, why, breakEven } = recommendation;
+  const { best, headline, near, why, breakEven } = recommendation;
   const facts = scenarioFacts(
     scenario,
     seed,
@@ -53,15 +54,15 @@ export function answer(report: Report): Html {
         <h2>What should we do?</h2>
         <dl class="change">
           <div class="then">
-            <dt>least total</dt>
+            <dt>recommended</dt>
             <dd>${best.name}</dd>
           </div>
         </dl>
         <p>${why}</p>
+        ${near === null ? null : html`<p>${near}</p>`}
         <p>${breakEven}</p>
       </section>
     </div>
-    <p class="facts after">${change}</p>
   </header> `;
 }
 
@@ -69,16 +70,17 @@ function costCard({ comparison, chosen, chosenCandidate }: Report): Html {
   const { baseline } = comparison;
   const { measures } = chosen.run;
   const { percent, sameSpotMixPercent } = chosen.savings;
-  const monthBdt = chosen.costPerMonthBdt;
-  const otherBdt = (baseline.measures.costBdt * monthBdt) / Math.max(measures.costBdt, 1e-9);
+  const [todayBdt, thenBdt] = [baseline.measures, measures].map(({ costBdt, durationMs }) =>
+    perMonth(costBdt, durationMs),
+  );
   return html`<section class="card">
     <h2>What do we pay?</h2>
     ${changed(chosenCandidate.name, formatBdt(baseline.measures.costBdt), formatBdt(measures.costBdt))}
     <p>
-      ${saved(percent)} for this run of ${formatSpan(measures.durationMs)};
-      ${saved(sameSpotMixPercent)} against as many static nodes with as much spot.
+      In these ${formatSpan(measures.durationMs)}: ${saved(percent)}, or
+      ${saved(sameSpotMixPercent)} than static nodes with as much spot.
     </p>
-    <p>In a month of 720 h at this rate: ${formatBdt(monthBdt)}, today ${formatBdt(otherBdt)}.</p>
+    <p>In a month of 720 h at this rate ${formatBdt(thenBdt)}; today ${formatBdt(todayBdt)}.</p>
   </section>`;
 }
 
@@ -89,26 +91,36 @@ function saved(percent: number): string {
 
 function waitingCard({ comparison, chosen, chosenCandidate }: Report): Html {
   const [before, after] = [comparison.baseline.measures, chosen.run.measures];
-  const [lostBefore, lostAfter] = [before, after].map(
-    ({ requestsLost, requestsArrived }) =>
-      `${requestsLost === 0 ? 'none' : formatCount(requestsLost)}${requestsLost === 0 ? '' : ` (${formatShare(requestsLost, requestsArrived)} %)`}`,
-  );
   return html`<section class="card">
     <h2>Who waits, and how long?</h2>
     ${changed(chosenCandidate.name, formatMinutes(before.shortagePodMinutes), formatMinutes(after.shortagePodMinutes))}
     <p>pod-minutes missing: pods that should have served, × minutes.</p>
     <p>
-      Requests lost: ${lostAfter}, today ${lostBefore}. More than 1 % lost or late in
-      ${badMinutes(after)}; today in ${badMinutes(before)}.
+      ${sentence(waitWords(after))} Customers lost ${lostWords(after)}; today ${lostWords(before)}.
+      Bad minutes, with over 1 % lost or late: ${badWords(after)}; today ${badWords(before)}.
     </p>
   </section>`;
 }
 
-function badMinutes({ badMinutes: bad, longestBadMinutes: longest }: Measures): string {
-  const minutes = counted(bad, 'minute');
-  return longest > 1 && longest < bad
-    ? `${minutes} (up to ${formatLakh(longest)} on end)`
-    : minutes;
+function waitWords({ timeToCapacitySeconds: time }: Measures): string {
+  const { p95, censored } = time;
+  if (p95 !== null) {
+    return `95 % of the pods that found no room ran within ${formatTimeToCapacity(time)}`;
+  }
+  return censored > 0
+    ? 'of the pods that found no room, more than one in twenty never ran'
+    : 'no pod was without room';
+}
+
+function lostWords({ requestsLost, requestsArrived }: Measures): string {
+  return requestsLost === 0
+    ? 'no request'
+    : `${formatCount(requestsLost)} requests (${formatShare(requestsLost, requestsArrived)} %)`;
+}
+
+function badWords({ badMinutes, longestBadMinutes: longest }: Measures): string {
+  const onEnd = longest > 1 && longest < badMinutes ? ` (${formatLakh(longest)} on end)` : '';
+  return `${badMinutes === 0 ? 'none' : formatLakh(badMinutes)}${onEnd}`;
 }
 
 /** Two figures side by side: what is, and what would be. */
@@ -133,16 +145,16 @@ export function policies(report: Report): Html {
   const { clairvoyant, baseline, waitingPrice } = comparison;
   const rest = unavoidable(comparison);
   const columns = [
-    'cost ৳',
-    'saved %',
+    'cost\u00a0৳',
+    'saved\u00a0%',
     'missing pod-min',
     'of it avoidable',
     'pending pod-min',
-    'wait, 95 % of pods',
+    'wait, 95\u00a0% of\u00a0pods',
     'requests lost %',
-    'waiting ৳',
-    'total ৳',
-    'regret %',
+    'waiting\u00a0৳',
+    'total\u00a0৳',
+    'regret\u00a0%',
   ];
   return html`<section>
     <h2>The policies</h2>
@@ -161,6 +173,7 @@ export function policies(report: Report): Html {
         </thead>
         <tbody>
           ${ranked.map((each) => policyRow(each, rankOf(ranked, each), each === chosen, each.run === baseline))}
+          ${ranked.some(({ run }) => run === baseline) ? null : todayRow(report)}
           <tr class="bound">
             <td></td>
             <th scope="row">clairvoyant</th>
@@ -172,7 +185,7 @@ export function policies(report: Report): Html {
             <td>${NONE}</td>
             <td>${NONE}</td>
             <td>${formatLakh(clairvoyant.waitingCostBdt)}</td>
-            <td>${formatLakh(clairvoyant.totalBdt)}</td>
+            <td>${total(clairvoyant.costBdt, clairvoyant.waitingCostBdt)}</td>
             <td>${NONE}</td>
           </tr>
         </tbody>
@@ -205,26 +218,63 @@ export function policies(report: Report): Html {
 
 function policyRow(
   { run, savings, avoidableShortagePodMinutes, waitingCostBdt, regretPercent }: PolicyRun,
-  rank: string,
+  rank: number,
   isChosen: boolean,
   isToday: boolean,
 ): Html {
-  const { measures } = run;
-  const cells = [
+  const label = `${run.configured.policy.name}${isToday ? ` (${TODAY})` : ''}`;
+  const cells = cellsOf(
+    run.measures,
+    savings.percent,
+    avoidableShortagePodMinutes,
+    waitingCostBdt,
+    regretPercent,
+  );
+  return tableRow(rank, label, cells, isChosen);
+}
+
+/** What runs today, where it is none of the policies that were asked for. */
+function todayRow({ comparison, recommendation }: Report): Html {
+  const { baseline, largest } = comparison;
+  const { measures } = baseline;
+  const avoidable = measures.shortagePodMinutes - largest.measures.shortagePodMinutes;
+  const { name, waitingCostBdt } = recommendation.today;
+  const cells = cellsOf(measures, 0, Math.max(0, avoidable), waitingCostBdt, null);
+  return tableRow(0, `${name} (${TODAY})`, cells, false);
+}
+
+function cellsOf(
+  measures: Measures,
+  savedPercent: number,
+  avoidablePodMinutes: number,
+  waitingCostBdt: number,
+  regretPercent: number | null,
+): string[] {
+  return [
     formatLakh(measures.costBdt),
-    signedPercent(savings.percent),
+    signedPercent(savedPercent),
     formatMinutes(measures.shortagePodMinutes),
-    formatMinutes(avoidableShortagePodMinutes),
+    formatMinutes(avoidablePodMinutes),
     formatMinutes(measures.pendingPodMinutes),
     formatTimeToCapacity(measures.timeToCapacitySeconds),
     formatShare(measures.requestsLost, measures.requestsArrived),
     formatLakh(waitingCostBdt),
-    // Of the rounded parts, so that the row adds up.
-    formatLakh(Math.round(measures.costBdt) + Math.round(waitingCostBdt)),
+    total(measures.costBdt, waitingCostBdt),
     regretPercent === null ? NONE : formatLakh(regretPercent),
   ];
-  return html`<tr${isChosen ? html` class="chosen"` : null}><td>${rank}</td><th scope="row">${run.configured.policy.name}${isToday ? ` (${TODAY})` : ''}</th>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>
-`;
+}
+
+/** Of the rounded parts, so that a row adds up. */
+function total(costBdt: number, waitingCostBdt: number): string {
+  return formatLakh(Math.round(costBdt) + Math.round(waitingCostBdt));
+}
+
+function tableRow(rank: number, label: string, cells: readonly string[], isChosen: boolean): Html {
+  return html`<tr class="${isChosen ? 'chosen' : 'other'}">
+    <td>${rank}</td>
+    <th scope="row">${label}</th>
+    ${cells.map((cell) => html`<td>${cell}</td>`)}
+  </tr>`;
 }
 
 /** What the recommendation rests on, in so far as the runs tell. */
@@ -262,8 +312,8 @@ export function overTime({ chosen, comparison, charts, scenario }: Report): Html
   return html`<section>
     <h2>The run under ${name}</h2>
     <p class="note">
-      Drag over the traffic to choose a time: the charts below show that part. Times are
-      ${'the scenario’s'}.${charts.sales.length === 0 ? null : html` Shaded: <i class="key sale"></i>${charts.sales.map((sale) => sale.name).join(', ')}.`}
+      Drag over the traffic to choose a time: the charts below show that part. Times are the
+      scenario’s.${charts.sales.length === 0 ? null : html` Shaded: <i class="key sale"></i>${charts.sales.map((sale) => sale.name).join(', ')}.`}
     </p>
     <noscript
       ><p class="note">

@@ -27,13 +27,12 @@ h3 { margin: 1.75rem 0 .3rem; font-size: 1rem; }
 p { margin: .5rem 0; max-width: 46rem; }
 .facts, .note, figcaption, dt { color: var(--soft); font-size: .875rem; }
 .facts { margin: 0; }
-.lead { margin: 1.1rem 0 1.4rem; max-width: 50rem; font-size: clamp(1.3rem, 2.6vw, 1.8rem); line-height: 1.3; font-weight: 600; letter-spacing: -.015em; }
-.lead em { font-style: normal; color: var(--accent); }
+.lead { margin: 1.1rem 0 1.4rem; max-width: 50rem; font-size: clamp(1.3rem, 2.6vw, 1.8rem); line-height: 1.3; font-weight: 600; letter-spacing: -.015em; text-wrap: balance; }
 .warnings { margin: 1rem 0 0; padding: .6rem .9rem; border-left: 3px solid var(--alarm); background: var(--raised); list-style: none; }
 .cards { display: grid; grid-template-columns: repeat(3, 1fr); gap: 1px; border: 1px solid var(--rule); border-radius: .6rem; background: var(--rule); overflow: hidden; }
 .card { padding: 1.1rem 1.25rem 1.2rem; background: var(--paper); }
 .card h2 { margin: 0 0 .7rem; font-size: .875rem; font-weight: 600; color: var(--soft); letter-spacing: 0; }
-.change { display: flex; gap: 1.5rem; margin: 0; }
+.change { display: flex; align-items: flex-end; gap: 1.5rem; margin: 0; }
 .change div { min-width: 0; }
 .change dt { line-height: 1.3; }
 .change dd { margin: 0; font-size: 1.55rem; line-height: 1.25; font-weight: 600; letter-spacing: -.02em; color: var(--soft); white-space: nowrap; }

@@ -131,10 +131,12 @@ export function timelineOf(run: Run, limits: TimelineLimits = LIMITS): Timeline 
     rows,
     rowsLeftOut: stretches.length - rows.length,
     rowsWithoutFlip,
-    events: records.flatMap(({ startedAtMs, events }) =>
-      events.flatMap((event): FleetEvent[] => {
+    events: records.flatMap((record) =>
+      record.events.flatMap((event): FleetEvent[] => {
         const kind = FLEET_EVENTS[event.code];
-        return kind === undefined ? [] : [{ kind, atMs: startedAtMs, what: eventSentence(event) }];
+        return kind === undefined
+          ? []
+          : [{ kind, atMs: atMsOf(record), what: eventSentence(event) }];
       }),
     ),
     heldBack: heldBackIn(stretches, records),
@@ -207,12 +209,12 @@ function heldBackIn(stretches: readonly Stretch[], records: readonly ReadRecord[
       continue;
     }
     const before = held.at(-1);
-    const toMs = records[last].startedAtMs;
+    const toMs = atMsOf(records[last]);
     if (before !== undefined && before.last === first - 1) {
       before.toMs = toMs;
       before.last = last;
     } else {
-      held.push({ fromMs: records[first].startedAtMs, toMs, last });
+      held.push({ fromMs: atMsOf(records[first]), toMs, last });
     }
   }
   return held.map(({ fromMs, toMs }) => ({ fromMs, toMs }));
@@ -236,17 +238,20 @@ class Teller {
     const told = cycles.flatMap(({ events }) => events.filter(({ code }) => !UNTOLD.has(code)));
     return {
       kind,
-      fromMs: cycles[0].startedAtMs,
-      toMs: cycles[cycles.length - 1].startedAtMs,
+      fromMs: atMsOf(cycles[0]),
+      toMs: atMsOf(cycles[cycles.length - 1]),
       cycles: cycles.length,
-      what: again === null ? 'no decision' : decisionWords(again.decided.decision),
+      what:
+        again === null
+          ? 'no decision'
+          : decisionWords({ ...again.decided.decision, victims: [] }).replace(' ()', ''),
       why:
         again === null
           ? sentence(outcomeSentence(cycles[0].outcome, 0, 0).replace(/^.* no decision: |\.$/g, ''))
           : kind === 'quiet'
             ? this.#quiet(stretch)
             : this.#why(first, again, withFlip),
-      events: told.map(eventSentence),
+      events: [...victimsOf(again), ...told.map(eventSentence)],
     };
   }
 
@@ -270,7 +275,8 @@ class Teller {
     const most = all.reduce((a, b) => (b.count > a.count ? b : a));
     const count = all.reduce((sum, each) => sum + each.count, 0);
     const reason = decisionReason(most.again.decided, this.#tellingOf(most.first, most.again.view));
-    return `A removal was refused in ${counted(count, 'cycle')}, the first time because: ${reason}.`;
+    const often = count === 1 ? '' : ` in ${counted(count, 'cycle')}; at first`;
+    return `A removal was refused${often}: ${reason}.`;
   }
 
   #tellingOf(at: number, view: CycleTelling['view']): CycleTelling {
@@ -283,4 +289,14 @@ class Teller {
       lastScaledBy: lastScaledBy(this.#records, at),
     };
   }
+}
+
+function victimsOf(again: Redecided | null): string[] {
+  const victims = again?.decided.decision.victims ?? [];
+  return victims.length === 0 ? [] : [`To go: ${victims.join(', ')}.`];
+}
+
+/** When a cycle decided, as its sentences have it; of one that did not, when it began. */
+function atMsOf({ startedAtMs, decided }: ReadRecord): number {
+  return decided?.view.nowMs ?? startedAtMs;
 }
