@@ -32,8 +32,8 @@ export function spending(
   const standing =
     clusterMicroBdt(book, durationMs) + (scales ? overheadMicroBdt(book, durationMs) : 0);
   const changes = [
-    { atMs: firstStepAtMs, jump: 0, perMs: standing / durationMs },
-    { atMs: endAtMs, jump: 0, perMs: 0 },
+    { atMs: firstStepAtMs, perMs: standing / durationMs },
+    { atMs: endAtMs, perMs: 0 },
   ];
   for (const { market, launchedAtMs, endedAtMs, costRatio, surplusCpuMs } of instances) {
     const ranMs = Math.max(0, (endedAtMs ?? endAtMs) - launchedAtMs);
@@ -41,19 +41,16 @@ export function spending(
       Math.round(nodeCostMicroBdt(book, market, ranMs) * costRatio) +
       diskCostMicroBdt(book, ranMs) +
       surplusCostMicroBdt(book, surplusCpuMs);
-    if (ranMs === 0) {
-      changes.push({ atMs: launchedAtMs, jump: microBdt, perMs: 0 });
-    } else {
+    if (ranMs > 0) {
       const perMs = microBdt / ranMs;
-      changes.push({ atMs: launchedAtMs, jump: 0, perMs });
-      changes.push({ atMs: launchedAtMs + ranMs, jump: 0, perMs: -perMs });
+      changes.push({ atMs: launchedAtMs, perMs }, { atMs: launchedAtMs + ranMs, perMs: -perMs });
     }
   }
   changes.sort((a, b) => a.atMs - b.atMs);
   const points: Spent[] = [];
   let [atMs, microBdt, perMs] = [firstStepAtMs, 0, 0];
   for (const change of changes) {
-    microBdt += perMs * (change.atMs - atMs) + change.jump;
+    microBdt += perMs * (change.atMs - atMs);
     perMs += change.perMs;
     atMs = change.atMs;
     if (points.at(-1)?.atMs === atMs) {

@@ -55,6 +55,8 @@ const HEADROOM = 1.06;
 
 const config = {
   background: 'transparent',
+  // Each chart is one picture, and says what it shows.
+  aria: false,
   font: 'system-ui, sans-serif',
   padding: { left: 0, right: 8, top: 6, bottom: 4 },
   view: { stroke: null },
@@ -104,6 +106,7 @@ function amount(field: string, most: number, axis: object = {}): Encoding {
     field,
     type: 'quantitative',
     title: null,
+    stack: null,
     scale: { domain: [0, HEADROOM * Math.max(1, most)], nice: false },
     axis: { minExtent: AXIS_WIDTH, maxExtent: AXIS_WIDTH, tickCount: 4, tickMinStep: 1, ...axis },
   };

@@ -32,7 +32,7 @@ export interface ReportInput {
 /** What a report tells, before any of it is markup. */
 export interface Report extends ReportInput {
   readonly recommendation: Recommendation;
-  /** What the report is about: the recommended policy, or the only one that was run. */
+  /** What the report sets beside today’s: the best policy that is not today’s, or the only one that was run. */
   readonly chosen: PolicyRun;
   readonly chosenCandidate: Candidate;
   /** By their totals; of equal ones the first that was asked for. */
@@ -67,7 +67,7 @@ export function reportOf(input: ReportInput): Report {
   );
   const recommendation = recommend(named, waitingPrice);
   const ranked = [...runs].sort((a, b) => a.totalBdt - b.totalBdt);
-  const [chosen] = ranked;
+  const chosen = ranked.find(({ run }) => run !== baseline) ?? ranked[0];
   const chosenCandidate = named[runs.indexOf(chosen)];
   const timeline = timelineOf(chosen.run);
   return {
@@ -157,7 +157,7 @@ function pointsOf(
     const { run } = compared;
     return {
       number: rankOf(ranked, compared),
-      name: run.configured.policy.name,
+      name: visible(run.configured.policy.name),
       costBdt: run.measures.costBdt,
       shortagePodMinutes: run.measures.shortagePodMinutes,
       role: compared === chosen ? 'chosen' : run === baseline ? 'today' : 'other',

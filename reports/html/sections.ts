@@ -1,5 +1,11 @@
 import { describeSettings } from '../../engine/index.ts';
-import { perMonth, priceBook, type Measures, type PolicyRun } from '../../simulator/index.ts';
+import {
+  perMonth,
+  priceBook,
+  type Measures,
+  type PolicyRun,
+  type Run,
+} from '../../simulator/index.ts';
 import { faultLine, scenarioFacts, signedPercent, unavoidable } from '../comparison.ts';
 import { formatBdt, formatLakh } from '../money.ts';
 import { sentence } from '../rules.ts';
@@ -66,21 +72,29 @@ export function answer(report: Report): Html {
   </header> `;
 }
 
-function costCard({ comparison, chosen, chosenCandidate }: Report): Html {
+function costCard(report: Report): Html {
+  const { comparison, chosen, chosenCandidate } = report;
   const { baseline } = comparison;
   const { measures } = chosen.run;
   const { percent, sameSpotMixPercent } = chosen.savings;
+  const span = formatSpan(measures.durationMs);
   const [todayBdt, thenBdt] = [baseline.measures, measures].map(({ costBdt, durationMs }) =>
     perMonth(costBdt, durationMs),
   );
   return html`<section class="card">
     <h2>What do we pay?</h2>
-    ${changed(chosenCandidate.name, formatBdt(baseline.measures.costBdt), formatBdt(measures.costBdt))}
-    <p>
-      In these ${formatSpan(measures.durationMs)}: ${saved(percent)}, or
-      ${saved(sameSpotMixPercent)} than static nodes with as much spot.
-    </p>
-    <p>In a month of 720 h at this rate ${formatBdt(thenBdt)}; today ${formatBdt(todayBdt)}.</p>
+    ${changed(report, formatBdt(baseline.measures.costBdt), formatBdt(measures.costBdt))}
+    ${
+      chosenCandidate.isToday
+        ? html`<p>In these ${span}; in a month of 720 h at this rate ${formatBdt(todayBdt)}.</p>`
+        : html`<p>
+              In these ${span}: ${saved(percent)}, or ${saved(sameSpotMixPercent)} than static nodes
+              with as much spot.
+            </p>
+            <p>
+              In a month of 720 h at this rate ${formatBdt(thenBdt)}; today ${formatBdt(todayBdt)}.
+            </p>`
+    }
   </section>`;
 }
 
@@ -89,11 +103,12 @@ function saved(percent: number): string {
   return `${shown} % ${percent < 0 && shown !== '0.0' ? 'more' : 'less'}`;
 }
 
-function waitingCard({ comparison, chosen, chosenCandidate }: Report): Html {
+function waitingCard(report: Report): Html {
+  const { comparison, chosen } = report;
   const [before, after] = [comparison.baseline.measures, chosen.run.measures];
   return html`<section class="card">
     <h2>Who waits, and how long?</h2>
-    ${changed(chosenCandidate.name, formatMinutes(before.shortagePodMinutes), formatMinutes(after.shortagePodMinutes))}
+    ${changed(report, formatMinutes(before.shortagePodMinutes), formatMinutes(after.shortagePodMinutes))}
     <p>pod-minutes missing: pods that should have served, × minutes.</p>
     <p>
       ${sentence(waitWords(after))} Customers lost ${lostWords(after)}; today ${lostWords(before)}.
@@ -123,17 +138,25 @@ function badWords({ badMinutes, longestBadMinutes: longest }: Measures): string 
   return `${badMinutes === 0 ? 'none' : formatLakh(badMinutes)}${onEnd}`;
 }
 
-/** Two figures side by side: what is, and what would be. */
-function changed(name: string, today: string, then: string): Html {
+/** Two figures side by side: what is, and what would be, where that is something else. */
+function changed(
+  { chosenCandidate: { name, isToday } }: Report,
+  today: string,
+  then: string,
+): Html {
   return html`<dl class="change">
     <div>
       <dt>${TODAY}</dt>
       <dd>${today}</dd>
     </div>
-    <div class="then">
-      <dt>${name}</dt>
-      <dd>${then}</dd>
-    </div>
+    ${
+      isToday
+        ? null
+        : html`<div class="then">
+            <dt>${name}</dt>
+            <dd>${then}</dd>
+          </div>`
+    }
   </dl>`;
 }
 
@@ -141,9 +164,10 @@ function changed(name: string, today: string, then: string): Html {
 
 /** Every policy that was run, by its total; what follows from them; and what they could not have been below. */
 export function policies(report: Report): Html {
-  const { comparison, ranked, chosen, recommendation } = report;
+  const { comparison, ranked, recommendation } = report;
   const { clairvoyant, baseline, waitingPrice } = comparison;
   const rest = unavoidable(comparison);
+  const isBest = ({ measures }: Run): boolean => measures === recommendation.best.measures;
   const columns = [
     'cost\u00a0৳',
     'saved\u00a0%',
@@ -172,7 +196,7 @@ export function policies(report: Report): Html {
           </tr>
         </thead>
         <tbody>
-          ${ranked.map((each) => policyRow(each, rankOf(ranked, each), each === chosen, each.run === baseline))}
+          ${ranked.map((each) => policyRow(each, rankOf(ranked, each), isBest(each.run), each.run === baseline))}
           ${ranked.some(({ run }) => run === baseline) ? null : todayRow(report)}
           <tr class="bound">
             <td></td>
@@ -219,7 +243,7 @@ export function policies(report: Report): Html {
 function policyRow(
   { run, savings, avoidableShortagePodMinutes, waitingCostBdt, regretPercent }: PolicyRun,
   rank: number,
-  isChosen: boolean,
+  isBest: boolean,
   isToday: boolean,
 ): Html {
   const label = `${run.configured.policy.name}${isToday ? ` (${TODAY})` : ''}`;
@@ -230,7 +254,7 @@ function policyRow(
     waitingCostBdt,
     regretPercent,
   );
-  return tableRow(rank, label, cells, isChosen);
+  return tableRow(rank, label, cells, isBest);
 }
 
 /** What runs today, where it is none of the policies that were asked for. */
@@ -238,9 +262,10 @@ function todayRow({ comparison, recommendation }: Report): Html {
   const { baseline, largest } = comparison;
   const { measures } = baseline;
   const avoidable = measures.shortagePodMinutes - largest.measures.shortagePodMinutes;
-  const { name, waitingCostBdt } = recommendation.today;
+  const { best, today } = recommendation;
+  const { name, waitingCostBdt } = today;
   const cells = cellsOf(measures, 0, Math.max(0, avoidable), waitingCostBdt, null);
-  return tableRow(0, `${name} (${TODAY})`, cells, false);
+  return tableRow(0, `${name} (${TODAY})`, cells, best === today);
 }
 
 function cellsOf(
@@ -269,8 +294,8 @@ function total(costBdt: number, waitingCostBdt: number): string {
   return formatLakh(Math.round(costBdt) + Math.round(waitingCostBdt));
 }
 
-function tableRow(rank: number, label: string, cells: readonly string[], isChosen: boolean): Html {
-  return html`<tr class="${isChosen ? 'chosen' : 'other'}">
+function tableRow(rank: number, label: string, cells: readonly string[], isBest: boolean): Html {
+  return html`<tr class="${isBest ? 'chosen' : 'other'}">
     <td>${rank}</td>
     <th scope="row">${label}</th>
     ${cells.map((cell) => html`<td>${cell}</td>`)}

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { installFromDebian } from './debian.ts';
 import { freePort, start, type Running } from './processes.ts';
 
 /** One series: its name with labels, and its value at an instant. */
@@ -12,34 +13,14 @@ export interface Series {
 
 export const SCRAPE_MS = 15_000;
 
-function has(program: string): boolean {
-  try {
-    execFileSync(program, ['--version'], { stdio: 'pipe' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Prometheus from PATH, or else Debian’s. Throws when it cannot be had: a test not run is no pass. */
-function install(): void {
-  if (has('prometheus') && has('promtool')) {
-    return;
-  }
-  execFileSync('apt-get', ['update'], { stdio: 'pipe' });
-  execFileSync('apt-get', ['install', '-y', '--no-install-recommends', 'prometheus'], {
-    stdio: 'pipe',
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-  });
-}
-
 /** A Prometheus that has scraped these series from `fromMs` to `toMs`, every 15 s, and scrapes nothing more. */
 export async function startPrometheus(
   series: readonly Series[],
   fromMs: number,
   toMs: number,
 ): Promise<Running> {
-  install();
+  // From PATH, or else Debian’s.
+  installFromDebian(['prometheus', 'promtool'], ['prometheus']);
   const folder = mkdtempSync(join(tmpdir(), 'node-fleet-prometheus-'));
   const lines: string[] = [];
   for (const { name, valueAt } of series) {
