@@ -11,7 +11,7 @@ import {
 } from '../../../simulator/index.ts';
 import { HOUR_MS, policyOf, scenarioOf, START_AT_MS } from '../../simulator/build.ts';
 
-const POLICIES = ['node-fleet', 'static', 'scheduled'].map((name) => policyOf(name));
+const POLICIES = ['node-fleet', 'scheduled', 'static'].map((name) => policyOf(name));
 /** What a browser would run is not looked at here: test/integration/peers does. */
 const RUNTIME = { script: "'</script><!--'", licences: 'a, b\n\n<c> & d', compile };
 
@@ -86,6 +86,10 @@ describe('a report', () => {
     );
     expect(names).toEqual([...expected, 'clairvoyant']);
     expect(names).toHaveLength(4);
+    const totals = report.ranked.map(({ totalBdt }) => totalBdt);
+    expect(totals).toEqual([...totals].sort((a, b) => a - b));
+    // In another order than they were asked for.
+    expect(report.ranked).not.toEqual(report.comparison.runs);
   });
 
   test('tells what runs today where that is none of the policies that were asked for', () => {

@@ -52,6 +52,19 @@ describe('a run’s decisions', () => {
     expect(timeline.acts).toBe(changed.length);
   });
 
+  test('changes in cycles that follow each other are rows of their own as well', () => {
+    const hasty = run({
+      scenario: rise(),
+      configured: policyOf('node-fleet', { cooldownAfterActionSeconds: 60 }),
+      seed: 1,
+    });
+    const { rows, acts } = timelineOf(hasty);
+    const changes = rows.filter(({ kind }) => kind === 'act');
+    expect(changes).toHaveLength(acts);
+    expect(changes.every(({ cycles }) => cycles === 1)).toBe(true);
+    expect(rows.some(({ kind }, n) => kind === 'act' && rows.at(n + 1)?.kind === 'act')).toBe(true);
+  });
+
   test('holds that are alike are one row, and far fewer than cycles', () => {
     const holds = timeline.rows.filter(({ kind }) => kind !== 'act');
     expect(holds.some(({ cycles }) => cycles > 1)).toBe(true);
