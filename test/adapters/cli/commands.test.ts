@@ -13,6 +13,7 @@ describe('the program', () => {
   test.each([
     [[]],
     [['simulate']],
+    [['report']],
     [['explain']],
     [['replay']],
     [['sweep']],
