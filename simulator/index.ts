@@ -28,8 +28,9 @@ export {
   type FaultSettings,
 } from './scenario.ts';
 export * from './score.ts';
+export * from './spending.ts';
 export * from './startup.ts';
 export { Table } from './table.ts';
 export * from './trace.ts';
 export * from './unconstrained.ts';
-export { World } from './world.ts';
+export { World, type BilledInstance } from './world.ts';

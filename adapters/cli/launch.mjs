@@ -2,8 +2,10 @@
 // Runs the command line from one bundle, and rebuilds it when a source is newer.
 // Fresh, it only reads file times: esbuild is not even imported.
 import {
+  existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -16,6 +18,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const dist = join(root, 'dist');
 const bundle = join(dist, 'node-fleet.mjs');
+const page = join(dist, 'report-page.js');
+const licences = join(dist, 'report-page.licences.txt');
 const sources = ['engine', 'simulator', 'adapters', 'reports', 'scenarios', 'test/bench'];
 
 /**
@@ -90,6 +94,8 @@ async function build(sourceMtimeMs) {
       sourcemap: false,
       legalComments: 'none',
       logLevel: 'silent',
+      // Only a report needs it: from node_modules, when it does.
+      external: ['vega-lite'],
       define: {
         NODE_FLEET_ENGINE_DIGEST: JSON.stringify(engineDigest(root)),
         'process.env.NODE_ENV': '"production"',
@@ -103,6 +109,7 @@ async function build(sourceMtimeMs) {
       },
     });
     await print(esbuild, warnings, 'warning');
+    await buildPage(esbuild);
     // The sources' time, not the clock's: an edit made during the build still looks newer.
     const stamp = new Date(Math.ceil(sourceMtimeMs));
     // What others import first; the program, by whose time the build is judged, last.
@@ -134,6 +141,60 @@ async function build(sourceMtimeMs) {
 }
 
 /**
+ * What runs in the browser of whoever reads a report, and the licences of all that is in it. Before the bundle gets its name:
+ * where that is fresh, these are.
+ * @param {typeof import('esbuild')} esbuild
+ */
+async function buildPage(esbuild) {
+  const { metafile, outputFiles } = await esbuild.build({
+    absWorkingDir: root,
+    entryPoints: ['reports/html/browser.ts'],
+    bundle: true,
+    platform: 'browser',
+    format: 'iife',
+    target: 'es2022',
+    minify: true,
+    legalComments: 'none',
+    logLevel: 'silent',
+    metafile: true,
+    write: false,
+  });
+  writeWhole(page, outputFiles[0].contents);
+  writeWhole(licences, licencesOf(Object.keys(metafile.inputs)));
+}
+
+/**
+ * @param {string} path
+ * @param {string | Uint8Array} content
+ */
+function writeWhole(path, content) {
+  const draft = `${path}.${process.pid}.tmp`;
+  writeFileSync(draft, content);
+  renameSync(draft, path);
+}
+
+/**
+ * Each licence once, below the packages that have it.
+ * @param {string[]} inputs
+ */
+function licencesOf(inputs) {
+  const packages = inputs.flatMap((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []);
+  /** @type {Map<string, string[]>} */
+  const holders = new Map();
+  for (const folder of [...new Set(packages)].sort()) {
+    const file = readdirSync(join(root, folder)).find((name) => /^licen[cs]e/i.test(name));
+    if (file === undefined) {
+      throw new Error(`${folder} has no licence that could be kept`);
+    }
+    const text = readFileSync(join(root, folder, file), 'utf8')
+      .trim()
+      .replaceAll('\r\n', '\n');
+    holders.set(text, [...(holders.get(text) ?? []), folder.slice('node_modules/'.length)]);
+  }
+  return [...holders].map(([text, names]) => `${names.join(', ')}\n\n${text}\n`).join('\n\n');
+}
+
+/**
  * @param {typeof import('esbuild')} esbuild
  * @param {import('esbuild').Message[]} messages
  * @param {'error' | 'warning'} kind
@@ -150,7 +211,7 @@ const sourceMtimeMs = Math.max(
   ...sources.map((folder) => newestMtimeMs(join(root, folder))),
 );
 const bundleMtimeMs = statSync(bundle, { throwIfNoEntry: false })?.mtimeMs;
-if (bundleMtimeMs === undefined || bundleMtimeMs < sourceMtimeMs) {
+if (bundleMtimeMs === undefined || bundleMtimeMs < sourceMtimeMs || !existsSync(page)) {
   await build(sourceMtimeMs);
 }
 

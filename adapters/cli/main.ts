@@ -3,6 +3,7 @@ import { newCommand } from './command.ts';
 import { explainCommand } from './explain.ts';
 import { EXIT_BAD_INPUT, failureOf } from './failure.ts';
 import { replayCommand } from './replay.ts';
+import { reportCommand } from './report.ts';
 import { resultsCommand } from './results.ts';
 import { scenariosCommand } from './scenarios.ts';
 import { simulateCommand } from './simulate.ts';
@@ -15,6 +16,7 @@ const program = newCommand('node-fleet')
   )
   .addCommand(simulateCommand())
   .addCommand(tuneCommand())
+  .addCommand(reportCommand())
   .addCommand(explainCommand())
   .addCommand(replayCommand())
   .addCommand(sweepCommand())

@@ -1,26 +1,20 @@
+import {
+  bestTotals,
+  faultLine,
+  formatPrice,
+  scenarioFacts,
+  signedPercent,
+  unavoidable,
+} from '../../reports/comparison.ts';
 import { formatBdt, formatLakh } from '../../reports/money.ts';
-import {
-  date,
-  dayAndMonth,
-  formatCount,
-  formatMinutes,
-  formatShare,
-  formatSpan,
-  formatTimeToCapacity,
-  hourAndMinute,
-  zoneName,
-} from '../../reports/words.ts';
-import {
-  bestByWaitingPrice,
-  settingsOfFault,
-  waitingCostBdt,
-  type Comparison,
-  type Demand,
-  type Fault,
-  type Money,
-  type PolicyRun,
-  type Scenario,
-  type WaitingPrice,
+import { formatMinutes, formatShare, formatTimeToCapacity } from '../../reports/words.ts';
+import type {
+  Comparison,
+  Demand,
+  Money,
+  PolicyRun,
+  Scenario,
+  WaitingPrice,
 } from '../../simulator/index.ts';
 import { IDLE, nodesChart, SHORT, stepsToShow, USED } from '../../reports/chart.ts';
 import { journalDigest } from './journal-file.ts';
@@ -38,9 +32,9 @@ export function simulateText(scenario: Scenario, seed: number, comparison: Compa
     ...table(comparison),
     '',
     ...legend(largest.configured.settings.nodeCountMax, waitingPrice),
-    ...unavoidable(comparison),
+    ...unavoidableLines(comparison),
     '',
-    ...bestTotals(runs),
+    ...bestLines(runs),
     ...chart(scenario, demand, charted),
     '',
     ...wrapped(
@@ -55,35 +49,14 @@ export function simulateText(scenario: Scenario, seed: number, comparison: Compa
 }
 
 function heading(scenario: Scenario, seed: number, demand: Demand, { run }: PolicyRun): string[] {
-  const { timeZoneOffsetMinutes: offset } = scenario;
-  const { startAtMs, endAtMs } = scenario.trace;
-  let peak = 0;
-  for (const rate of demand.requestsPerSecond) {
-    peak = Math.max(peak, rate);
-  }
-  const facts = [
-    `${formatSpan(endAtMs - startAtMs)} from ${date(startAtMs, offset)} ${hourAndMinute(startAtMs, offset)} ${zoneName(offset)}`,
-    `${formatCount(run.measures.requestsArrived)} requests`,
-    `peak ${peak < 99.5 ? peak.toFixed(1) : formatLakh(peak)}/s`,
-    `seed ${String(seed)}`,
-  ];
+  const facts = scenarioFacts(scenario, seed, demand, run.measures.requestsArrived);
   return [
     shortened(scenario.name, WIDTH),
     ...wrapped(facts.join(', '), WIDTH),
-    ...scenario.faults.flatMap((fault) => wrapped(faultLine(fault, offset), WIDTH)),
+    ...scenario.faults.flatMap((fault) =>
+      wrapped(faultLine(fault, scenario.timeZoneOffsetMinutes), WIDTH),
+    ),
   ];
-}
-
-/** `fault: launchInstances fail, 50 % of the time from 27 Nov 20:00 to 27 Nov 20:30`. */
-function faultLine(fault: Fault, offset: number): string {
-  const { effect, mode, fromMs, toMs } = fault;
-  const { ratePercent } = settingsOfFault(fault, offset);
-  const at = (atMs: number): string =>
-    `${dayAndMonth(atMs, offset)} ${hourAndMinute(atMs, offset)}`;
-  const from = Number.isFinite(fromMs) ? ` from ${at(fromMs)}` : '';
-  const to = Number.isFinite(toMs) ? ` to ${at(toMs)}` : '';
-  const often = ratePercent === 100 ? 'each time' : `${String(ratePercent)} % of the time`;
-  return `fault: ${effect} ${mode}, ${often}${from}${to}`;
 }
 
 function table({ runs, clairvoyant, baseline }: Comparison): string[] {
@@ -112,7 +85,7 @@ function table({ runs, clairvoyant, baseline }: Comparison): string[] {
         ({ run }) => formatLakh(run.measures.costBdt),
         formatLakh(clairvoyant.costBdt),
       ),
-      column(['saved', '%'], ({ savings }) => signed(savings.percent), signed(saved)),
+      column(['saved', '%'], ({ savings }) => signedPercent(savings.percent), signedPercent(saved)),
       column(
         ['pending', 'pod-min'],
         ({ run }) => formatMinutes(run.measures.pendingPodMinutes),
@@ -182,42 +155,22 @@ function legend(nodesMax: number, waitingPrice: WaitingPrice): string[] {
 }
 
 /** Which policy has the lowest total, whatever a missing pod-minute is worth. */
-function bestTotals(runs: readonly PolicyRun[]): string[] {
+function bestLines(runs: readonly PolicyRun[]): string[] {
   if (runs.length === 1) {
     return [];
   }
-  const best = bestByWaitingPrice(runs.map(({ run }) => run.measures));
-  const parts = best.map(({ index }, at) => {
-    const name = shortened(runs[index].run.configured.policy.name, 24);
-    if (at === best.length - 1) {
-      return best.length === 1 ? `${name} at any price` : `then ${name}`;
-    }
-    return `${name} up to ${formatPrice(best[at + 1].fromBdtPerPodMinute)}`;
-  });
-  const text = `Lowest total, by the price of a missing pod-minute: ${parts.join(', ')}.`;
+  const named = runs.map(({ run }) => ({
+    name: shortened(run.configured.policy.name, 24),
+    measures: run.measures,
+  }));
+  const text = `Lowest total, by the price of a missing pod-minute: ${bestTotals(named)}.`;
   return [...wrapped(text, WIDTH), ''];
 }
 
-/** A price of a pod-minute: with as many digits as tell it from another. */
-function formatPrice(bdt: number): string {
-  if (Number.isInteger(bdt) || bdt >= 99.5) {
-    return formatBdt(bdt);
-  }
-  return formatBdt(bdt, bdt < 0.0995 ? 4 : 2);
-}
-
 /** What no policy within the maximum can prevent, and what a higher one would change. */
-function unavoidable({ largest, larger, waitingPrice }: Comparison): string[] {
-  if (larger === null) {
-    return [];
-  }
-  const [before, after] = [largest.measures, larger.measures];
-  const nodes = formatLakh(largest.configured.settings.nodeCountMax);
-  const text =
-    `${nodes} static nodes miss ${formatMinutes(before.shortagePodMinutes)} pod-min (${formatBdt(waitingCostBdt(before, waitingPrice))}) as well; ` +
-    `one node more, always on, costs ${formatBdt(after.costBdt - before.costBdt)} and leaves ` +
-    `${formatMinutes(after.shortagePodMinutes)} (${formatBdt(waitingCostBdt(after, waitingPrice))}).`;
-  return ['', ...wrapped(text, WIDTH)];
+function unavoidableLines(comparison: Comparison): string[] {
+  const text = unavoidable(comparison);
+  return text === null ? [] : ['', ...wrapped(text, WIDTH)];
 }
 
 function chart(scenario: Scenario, demand: Demand, { run }: PolicyRun): string[] {
@@ -240,13 +193,6 @@ function chart(scenario: Scenario, demand: Demand, { run }: PolicyRun): string[]
   ];
 }
 
-function signed(percent: number): string {
-  return percent
-    .toFixed(1)
-    .replace(/^-0\.0$/, '0.0')
-    .replace('-', '−');
-}
-
 function details(compared: PolicyRun): string[] {
   const { run, bill, byPriceBook } = compared;
   const others = byPriceBook.filter((money) => money.bill.prices !== bill.prices);
@@ -261,8 +207,8 @@ function details(compared: PolicyRun): string[] {
 function saving({ savings, costPerMonthBdt }: Money): string {
   const { fewerNodes, spot, overhead } = savings.split;
   return (
-    `${signed(savings.percent)} (${signed(savings.sameSpotMixPercent)}) = nodes ${signed(fewerNodes)} + ` +
-    `spot ${signed(spot)} − overhead ${signed(-overhead)}; ${formatBdt(costPerMonthBdt)}`
+    `${signedPercent(savings.percent)} (${signedPercent(savings.sameSpotMixPercent)}) = nodes ${signedPercent(fewerNodes)} + ` +
+    `spot ${signedPercent(spot)} − overhead ${signedPercent(-overhead)}; ${formatBdt(costPerMonthBdt)}`
   );
 }
 

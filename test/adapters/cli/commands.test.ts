@@ -14,6 +14,7 @@ describe('the program', () => {
     [[]],
     [['simulate']],
     [['tune']],
+    [['report']],
     [['explain']],
     [['replay']],
     [['sweep']],

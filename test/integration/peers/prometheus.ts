@@ -19,6 +19,7 @@ export async function startPrometheus(
   fromMs: number,
   toMs: number,
 ): Promise<Running> {
+  // From PATH, or else Debian’s.
   installFromDebian(['prometheus', 'promtool'], ['prometheus']);
   const folder = mkdtempSync(join(tmpdir(), 'node-fleet-prometheus-'));
   const lines: string[] = [];
