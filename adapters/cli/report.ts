@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { PAGE_BEGINNING, reportPage, type PageRuntime } from '../../reports/html/page.ts';
 import type { Report } from '../../reports/html/report.ts';
-import { formatCount } from '../../reports/words.ts';
 import type { BilledInstance, Run } from '../../simulator/index.ts';
 import { InputError } from '../import/input-error.ts';
 import { newCommand } from './command.ts';
@@ -146,7 +145,7 @@ function reportText({ recommendation }: Report, path: string, bytes: Buffer): st
   const lines = [
     ...wrapped(`${headline} ${change} ${breakEven}`, WIDTH),
     '',
-    `wrote ${path}: ${formatCount(bytes.length)} bytes, SHA-256 ${sha256(bytes)}`,
+    `wrote ${path}: ${String(Math.ceil(bytes.length / 1000))} kB, SHA-256 ${sha256(bytes)}`,
   ];
   return `${lines.join('\n')}\n`;
 }
