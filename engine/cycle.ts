@@ -34,6 +34,7 @@ import {
   isOpen,
   missingCount,
   NO_MEMORY,
+  stateWith,
   unansweredCount,
   type DecodedState,
   type DrainIntent,
@@ -407,7 +408,7 @@ function recallState(
       return stored.state;
     }
     act.events.push({ code: 'policy-changed', subject: stored.state.policy, value: 0 });
-    return { ...stored.state, policy: policy.name, memory: NO_MEMORY };
+    return stateWith(stored.state, { policy: policy.name, memory: NO_MEMORY });
   }
   const fresh = emptyState(policy.name);
   if (stored.kind === 'absent' && listed?.length === 0 && !anyNode) {
@@ -415,21 +416,19 @@ function recallState(
   }
   act.events.push({ code: 'memory-lost', subject: act.input.cluster.id, value: instances.length });
   act.alarms.push({ code: 'state-lost', subject: act.input.cluster.id });
-  return {
-    ...fresh,
+  return stateWith(fresh, {
     launches: stored.kind === 'lost' ? stored.launches : [],
     drains: stored.kind === 'lost' ? stored.drains : [],
     recoveryUntilMs: act.nowMs + recoveryMs(settings),
     lastScaleUpAtMs:
       instances.length === 0 ? null : Math.max(...instances.map((each) => each.launchedAtMs)),
-  };
+  });
 }
 
 /** What observe mode may remember: its memory and when it would have acted, but nothing of what it will not carry out. */
 function observed(before: FleetState, after: FleetState): FleetState {
   const { launches, drains, joinFailures, joinFailedAtMs, poolBackoffs, victimBackoffs } = before;
-  return {
-    ...after,
+  return stateWith(after, {
     launches,
     drains,
     joinFailures,
@@ -437,7 +436,7 @@ function observed(before: FleetState, after: FleetState): FleetState {
     poolBackoffs,
     victimBackoffs,
     desired: null,
-  };
+  });
 }
 
 /** The state with the decision’s intents in it. */
@@ -456,7 +455,7 @@ function plan(
     return state;
   }
   if (!acts) {
-    return { ...state, desired, memory };
+    return stateWith(state, { desired, memory });
   }
   const policy = act.input.configured.policy.name;
   const launches =
@@ -479,15 +478,14 @@ function plan(
       stage: 'tainting',
     };
   });
-  return {
-    ...state,
+  return stateWith(state, {
     desired,
     memory,
     launches,
     drains: begun.length === 0 ? state.drains : [...state.drains, ...begun],
     lastScaleUpAtMs: decision.action === 'scaleUp' ? nowMs : state.lastScaleUpAtMs,
     lastScaleDownAtMs: decision.action === 'scaleDown' ? nowMs : state.lastScaleDownAtMs,
-  };
+  });
 }
 
 function sameMemory(a: readonly number[], b: readonly number[]): boolean {
@@ -844,14 +842,13 @@ function withoutUnmet(state: FleetState, intent: LaunchIntent, missing: number):
   const given = withIntent(state, { ...intent, ...less });
   return asked === 0 || given.desired === null
     ? given
-    : { ...given, desired: given.desired - asked };
+    : stateWith(given, { desired: given.desired - asked });
 }
 
 function withIntent(state: FleetState, intent: LaunchIntent): FleetState {
-  return {
-    ...state,
+  return stateWith(state, {
     launches: state.launches.map((each) => (each.id === intent.id ? intent : each)),
-  };
+  });
 }
 
 function withAnswer(
@@ -884,7 +881,10 @@ function withLaunched(
     ...state.absent,
     ...fresh.map((instanceId) => ({ instanceId, sinceMs: nowMs, seen: false, zone, market })),
   ];
-  return { ...state, known, absent: absent.sort((a, b) => byText(a.instanceId, b.instanceId)) };
+  return stateWith(state, {
+    known,
+    absent: absent.sort((a, b) => byText(a.instanceId, b.instanceId)),
+  });
 }
 
 // ---------------------------------------------------------------- draining
@@ -922,7 +922,7 @@ function* lookAgain(act: Act, { instances }: Seen): Process<void> {
     if (node !== undefined && (node.ready || node.cordoned || registered)) {
       act.events.push({ code: 'drain-undone', subject: drain.instanceId, value: 0 });
       const drains = act.state.drains.filter((each) => each !== drain);
-      act.state = { ...act.state, drains };
+      act.state = stateWith(act.state, { drains });
     } else {
       act.state = withDrain(act.state, {
         ...drain,
@@ -1116,7 +1116,9 @@ function* taint(act: Act, seen: Seen, drain: DrainIntent): Process<string | null
 }
 
 function withDrain(state: FleetState, drain: DrainIntent): FleetState {
-  return { ...state, drains: state.drains.map((each) => (each.id === drain.id ? drain : each)) };
+  return stateWith(state, {
+    drains: state.drains.map((each) => (each.id === drain.id ? drain : each)),
+  });
 }
 
 /** Terminates what is committed as terminating. Idempotent: repeated each cycle until the instance is seen to go. */

@@ -16,6 +16,7 @@ import { holdsPinnedPod, podsFitElsewhere } from './placement.ts';
 import type { ConfiguredPolicy } from './policies/index.ts';
 import {
   isOpen,
+  stateWith,
   unansweredCount,
   type Absence,
   type DrainIntent,
@@ -337,11 +338,10 @@ function withUnlisted(state: FleetState, ids: readonly string[], nowMs: number):
     return state;
   }
   const absent = [...state.absent, ...ids.map((id) => vanishedAt(id, nowMs))];
-  return {
-    ...state,
+  return stateWith(state, {
     known: merged(state.known, [...ids].sort(byText)),
     absent: absent.sort((a, b) => byText(a.instanceId, b.instanceId)),
-  };
+  });
 }
 
 /** Names of workers’ nodes that can be matched to none of these instances in any way (S15). */
@@ -465,7 +465,10 @@ function callRoll(seen: Seen, state: FleetState, events: CycleEvent[]): Roll {
   }
   // What a person took out of the fleet is not meant to be there either.
   const desired = state.desired === null ? null : state.desired - disowned;
-  return { state: { ...state, known, absent, desired }, contradicted: vanished * 2 > seenBefore };
+  return {
+    state: stateWith(state, { known, absent, desired }),
+    contradicted: vanished * 2 > seenBefore,
+  };
 }
 
 /** Where it was is not remembered: it counts for no zone, and not toward the on-demand floor. */
@@ -504,7 +507,7 @@ function forgetSettledIntents(state: FleetState, seen: Seen): FleetState {
   }
   return launches === state.launches && drains === state.drains
     ? state
-    : { ...state, launches, drains };
+    : stateWith(state, { launches, drains });
 }
 
 function isKnown(state: FleetState, instanceId: string): boolean {
@@ -577,9 +580,9 @@ function noteJoined(
     ? inBoth(state.joined, state.known)
     : state.joined;
   if (newlyReady.length === 0) {
-    return kept.length === state.joined.length ? state : { ...state, joined: kept };
+    return kept.length === state.joined.length ? state : stateWith(state, { joined: kept });
   }
-  return { ...state, joined: merged(kept, [...newlyReady].sort(byText)) };
+  return stateWith(state, { joined: merged(kept, [...newlyReady].sort(byText)) });
 }
 
 /** Remembers since when an instance that has joined lacks its node, in lists that can be believed. */
@@ -592,7 +595,7 @@ function noteLostNodes(
     return state;
   }
   if (matched === instances.length) {
-    return state.lostNodes.length === 0 ? state : { ...state, lostNodes: NONE };
+    return state.lostNodes.length === 0 ? state : stateWith(state, { lostNodes: NONE });
   }
   const lostNodes: LostNode[] = [];
   for (let i = 0; i < instances.length; i++) {
@@ -609,7 +612,7 @@ function noteLostNodes(
   const same =
     lostNodes.length === state.lostNodes.length &&
     lostNodes.every((each, n) => each === state.lostNodes[n]);
-  return same ? state : { ...state, lostNodes };
+  return same ? state : stateWith(state, { lostNodes });
 }
 
 /** How long an instance that has joined has been without its node; 0: it has one, or it cannot be told. */
@@ -769,12 +772,11 @@ function beginRepairs(
   if (begun.length === 0) {
     return state;
   }
-  let after: FleetState = {
-    ...state,
+  let after: FleetState = stateWith(state, {
     drains: [...replaced, ...begun],
     joinFailures,
     joinFailedAtMs,
-  };
+  });
   // The one probe at a time goes elsewhere: a zone that is broken must not take it for ever (S14).
   if (joinFailures >= 2 && cluster.zones.length > 1) {
     for (const zone of failedZones) {
@@ -835,7 +837,7 @@ function resetJoinBreaker(state: FleetState, workers: readonly Worker[]): FleetS
   const joinedSince = workers.some(
     (worker) => worker.phase === 'ready' && worker.readySinceMs > state.joinFailedAtMs,
   );
-  return joinedSince ? { ...state, joinFailures: 0, joinFailedAtMs: 0 } : state;
+  return joinedSince ? stateWith(state, { joinFailures: 0, joinFailedAtMs: 0 }) : state;
 }
 
 function forgetOldBackoffs(state: FleetState, nowMs: number): FleetState {
@@ -855,7 +857,7 @@ function forgetOldBackoffs(state: FleetState, nowMs: number): FleetState {
   ) {
     return state;
   }
-  return { ...state, victimBackoffs, poolBackoffs };
+  return stateWith(state, { victimBackoffs, poolBackoffs });
 }
 
 /** cluster-autoscaler’s node-group back-off: 5 minutes, doubling to 30. */
@@ -873,14 +875,16 @@ export function withPoolRefused(
   const before = state.poolBackoffs.find((each) => each.zone === zone && each.market === market);
   const failures = (before?.failures ?? 0) + 1;
   const untilMs = nowMs + doubling(POOL_BACKOFF_FIRST_MS, POOL_BACKOFF_LAST_MS, failures);
-  return { ...state, poolBackoffs: [...others, { zone, market, failures, untilMs }] };
+  return stateWith(state, { poolBackoffs: [...others, { zone, market, failures, untilMs }] });
 }
 
 /** Notes a launch that went through: the pool’s failures are forgotten. */
 export function withPoolOpen(state: FleetState, pool: Omit<PoolShare, 'count'>): FleetState {
   const { zone, market } = pool;
   const others = state.poolBackoffs.filter((each) => each.zone !== zone || each.market !== market);
-  return others.length === state.poolBackoffs.length ? state : { ...state, poolBackoffs: others };
+  return others.length === state.poolBackoffs.length
+    ? state
+    : stateWith(state, { poolBackoffs: others });
 }
 
 function doubling(firstMs: number, lastMs: number, failures: number): number {
@@ -987,7 +991,7 @@ function drainsToUndo(
     return { state, ids, voided };
   }
   const drains = state.drains.filter((drain) => !ids.has(drain.instanceId));
-  return { state: { ...state, drains, victimBackoffs, desired }, ids, voided };
+  return { state: stateWith(state, { drains, victimBackoffs, desired }), ids, voided };
 }
 
 /** After this long a notice, or a hint, that nothing came of is void. */
