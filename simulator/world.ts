@@ -188,15 +188,15 @@ export interface BilledInstance {
 export class World {
   readonly scenario: Scenario;
   readonly demand: Demand;
-  readonly seed: number;
+  readonly seed: number = 0;
   readonly shapes: readonly PodShape[];
   readonly prometheus: Prometheus;
   /** The step that comes next, and the instant of the last one. */
   stepIndex = 0;
-  nowMs: number;
+  nowMs = 0;
 
   readonly #workloads: readonly Workload[];
-  readonly #shapeCount: number;
+  readonly #shapeCount: number = 0;
   readonly #scheduler: Scheduler;
   readonly #hpa: HorizontalPodAutoscaler;
   #hpaSyncedAtMs = -Infinity;
@@ -204,8 +204,12 @@ export class World {
   readonly market: SpotMarket;
   readonly #startup: Startup;
   readonly #clients: Clients;
-  readonly #stepSeconds: number;
-  readonly #endAtMs: number;
+  readonly #stepSeconds: number = 0;
+  readonly #cpuMsPerRequest: number = 0;
+  readonly #timeoutSeconds: number = 0;
+  readonly #millicpu: number = 0;
+  readonly #systemMillicpu: number = 0;
+  readonly #endAtMs: number = 0;
 
   // ---- instances and nodes, by slot
   #slots = 16;
@@ -315,6 +319,10 @@ export class World {
     this.#startup = new Startup(scenario.startup, seed, firstStepAtMs);
     this.#clients = new Clients(scenario.workload.clients, this.#stepSeconds);
     const { cluster, workload } = scenario;
+    this.#cpuMsPerRequest = workload.cpuMsPerRequest;
+    this.#timeoutSeconds = workload.timeoutSeconds;
+    this.#millicpu = cluster.worker.millicpu;
+    this.#systemMillicpu = cluster.systemMillicpu;
     this.#workloads = workloadsOf(scenario);
     this.shapes = this.#workloads.map((each) => each.shape);
     this.#shapeCount = this.shapes.length;
@@ -392,12 +400,11 @@ export class World {
    * (docs/decisions/030).
    */
   #serve(requestsPerSecond: number): void {
-    const { cpuMsPerRequest, timeoutSeconds } = this.scenario.workload;
-    const {
-      worker: { millicpu },
-      systemMillicpu,
-    } = this.scenario.cluster;
     const seconds = this.#stepSeconds;
+    const cpuMsPerRequest = this.#cpuMsPerRequest;
+    const timeoutSeconds = this.#timeoutSeconds;
+    const millicpu = this.#millicpu;
+    const systemMillicpu = this.#systemMillicpu;
     const clients = this.#clients;
     const offered = requestsPerSecond * seconds;
     const arrived = clients.arrive(offered);
