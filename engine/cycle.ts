@@ -1,7 +1,14 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import { decide, type Decision } from './decide.ts';
-import { perform, performAll, type Alarm, type LaunchRequest, type Process } from './effects.ts';
+import {
+  perform,
+  performAll,
+  type Alarm,
+  type EffectOf,
+  type LaunchRequest,
+  type Process,
+} from './effects.ts';
 import { firstBlocking, type Explanation } from './explain.ts';
 import { recoveryMs } from './guards.ts';
 import type { CycleEvent, CycleOutcome, DecisionRecord } from './journal.ts';
@@ -21,7 +28,6 @@ import {
 import {
   byText,
   isAlive,
-  METRIC_NAMES,
   missingMetrics,
   quantizeReading,
   type KubeNode,
@@ -271,19 +277,29 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
   if (input.mode === 'observe') {
     act.state = observed(stateBefore, act.state);
   }
-  const committed = yield* commit(act);
+  const committed = isStored(act) ? 'ok' : yield* commit(act);
   if (committed === 'lock-lost') {
     act.events.push({ code: 'effect-failed', subject: 'commitState', value: 0 });
     const left: DecisionRecord = { ...record, outcome: 'lock-lost', decided: null };
-    yield* journal(act, left);
+    if (hasTime(act, 1)) {
+      yield* perform({ kind: 'appendJournal', record: left });
+    }
     return left;
   }
-  if (committed === 'ok' && input.mode !== 'observe') {
+  if (committed === 'ok' && input.mode !== 'observe' && hasWork(act, reconciled)) {
     yield* carryOut(act, reconciled);
   }
 
-  yield* journal(act, record);
-  yield* tell(act, view);
+  if (hasTime(act, 1)) {
+    act.nowMs = (yield* perform({ kind: 'appendJournal', record })).completedAtMs;
+  }
+  // Metrics and alarms are left out when only the lock’s release has time left.
+  if (hasTime(act, 2)) {
+    act.nowMs = (yield* perform(publication(view))).completedAtMs;
+  }
+  if (act.alarms.length > 0 && hasTime(act, 2)) {
+    act.nowMs = (yield* perform({ kind: 'notify', alarms: act.alarms })).completedAtMs;
+  }
   if (hasTime(act, 1)) {
     yield* perform({ kind: 'releaseLock', owner: input.nonce, epoch: act.lockEpoch });
   }
@@ -547,9 +563,14 @@ function raiseAlarms(act: Act, view: View, explanation: Explanation): void {
   }
 }
 
+/** Whether the table has all of it already. */
+function isStored(act: Act): boolean {
+  return act.state === act.committed && act.epoch === act.lockEpoch;
+}
+
 /** Writes the state, fenced by owner and epoch; nothing to do when the table has it already. */
 function* commit(act: Act): Process<'ok' | 'lock-lost' | 'failed'> {
-  if (act.state === act.committed && act.epoch === act.lockEpoch) {
+  if (isStored(act)) {
     return 'ok';
   }
   if (!hasTime(act, CLOSING_CALLS)) {
@@ -601,6 +622,21 @@ function mayMutate(act: Act): boolean {
     act.events.push({ code: 'out-of-time', subject: '', value: 0 });
   }
   return may;
+}
+
+/** Whether there is anything to carry out: most cycles only looked. */
+function hasWork(
+  { state }: Act,
+  { strayTaints, orphanNodes, settledMarks, seen }: Reconciled,
+): boolean {
+  return (
+    state.launches.length > 0 ||
+    state.drains.length > 0 ||
+    strayTaints.length > 0 ||
+    orphanNodes.length > 0 ||
+    settledMarks.length > 0 ||
+    (seen.inbox?.kickedAtMs ?? null) !== null
+  );
 }
 
 /** Launches first, since pods wait for them; then what clears the way, drains, and last what cannot be undone. */
@@ -1152,48 +1188,33 @@ function* terminateCommitted(act: Act): Process<void> {
 
 // ---------------------------------------------------------------- closing
 
-function* journal(act: Act, record: DecisionRecord): Process<void> {
-  if (!hasTime(act, 1)) {
-    return;
-  }
-  const answer = yield* perform({ kind: 'appendJournal', record });
-  act.nowMs = answer.completedAtMs;
-}
-
-/** Metrics and alarms: left out when only the lock’s release has time left. */
-function* tell(act: Act, view: View): Process<void> {
-  const fleet = countFleet(view);
-  const known = (count: number, ...read: boolean[]): number | null =>
-    read.every(Boolean) ? count : null;
-  if (hasTime(act, 2)) {
-    const answer = yield* perform({
-      kind: 'publishMetrics',
-      workers: known(view.workers.length, view.instancesKnown),
-      ready: known(fleet.ready, view.instancesKnown, view.nodesKnown),
-      inFlight: known(fleet.arriving, view.instancesKnown, view.nodesKnown),
-      doomed: known(fleet.doomed, view.instancesKnown, view.inboxKnown),
-      pending: known(sum(view.unschedulable), view.podsKnown),
-    });
-    act.nowMs = answer.completedAtMs;
-  }
-  if (act.alarms.length > 0 && hasTime(act, 2)) {
-    const answer = yield* perform({ kind: 'notify', alarms: act.alarms });
-    act.nowMs = answer.completedAtMs;
-  }
+/** The fleet in numbers, for whoever watches it; null: not known. */
+function publication(view: View): EffectOf<'publishMetrics'> {
+  const { workers, instancesKnown, nodesKnown, podsKnown, inboxKnown } = view;
+  const { ready, arriving, doomed } = countFleet(view);
+  return {
+    kind: 'publishMetrics',
+    workers: instancesKnown ? workers.length : null,
+    ready: instancesKnown && nodesKnown ? ready : null,
+    inFlight: instancesKnown && nodesKnown ? arriving : null,
+    doomed: instancesKnown && inboxKnown ? doomed : null,
+    pending: podsKnown ? sum(view.unschedulable) : null,
+  };
 }
 
 function quantizeMetrics(metrics: Metrics): Metrics {
-  const quantized = { ...metrics };
-  for (const name of METRIC_NAMES) {
-    quantized[name] = quantizeReading(metrics[name]);
-  }
-  if (metrics.custom.length > 0) {
-    quantized.custom = metrics.custom.map(({ name, reading }) => ({
-      name,
-      reading: quantizeReading(reading),
-    }));
-  }
-  return quantized;
+  const { custom } = metrics;
+  return {
+    cpuPercent: quantizeReading(metrics.cpuPercent),
+    memoryPercent: quantizeReading(metrics.memoryPercent),
+    unschedulablePods: quantizeReading(metrics.unschedulablePods),
+    apiLatencyP95Ms: quantizeReading(metrics.apiLatencyP95Ms),
+    requestsPerSecond: quantizeReading(metrics.requestsPerSecond),
+    custom:
+      custom.length === 0
+        ? custom
+        : custom.map(({ name, reading }) => ({ name, reading: quantizeReading(reading) })),
+  };
 }
 
 function asMissing(reason: string): 'timeout' | 'unavailable' {

@@ -183,21 +183,24 @@ export class Prometheus {
     const scrape = ++this.#scrape;
     const at = scrape % this.#scrapes;
     const row = this.#idle[at]!;
+    const first = this.#first;
+    const last = this.#last;
+    const failedRatio = this.#failedRatio;
     this.#scrapedAtMs[at] = nowMs;
     let scraped = upCount;
     for (let i = 0; i < upCount; i++) {
       const slot = upSlots[i]!;
-      if (this.#failedRatio > 0 && nodeLuck(nodesLuck, slot) < this.#failedRatio) {
+      if (failedRatio > 0 && nodeLuck(nodesLuck, slot) < failedRatio) {
         row[slot] = NO_SAMPLE;
         this.#disturbed[slot] = scrape;
         scraped--;
         continue;
       }
       row[slot] = idleSeconds[slot]!;
-      if (this.#first[slot]! < 0) {
-        this.#first[slot] = scrape;
+      if (first[slot]! < 0) {
+        first[slot] = scrape;
       }
-      this.#last[slot] = scrape;
+      last[slot] = scrape;
     }
     this.#upCount[at] = upCount;
     this.#scrapedCount[at] = scraped;
