@@ -1,8 +1,9 @@
 import type { Decision } from './decide.ts';
-import { LEVELS, RULES, VERDICTS, type Explanation } from './explain.ts';
+import { LEVELS, RULES, VERDICTS, type Explanation, type RuleId } from './explain.ts';
 import {
   MARKETS,
   METRIC_NAMES,
+  missingMetrics,
   type Market,
   type MissingReason,
   type PodShape,
@@ -187,10 +188,15 @@ export class JournalWriter {
         (view.inboxKnown ? 2 : 0) +
         (view.contradicted ? 1 : 0),
     );
-    for (const name of METRIC_NAMES) {
-      this.#reading(view.metrics[name], before?.metrics[name] ?? null, view.nowMs);
-    }
-    const { custom } = view.metrics;
+    const { nowMs, metrics } = view;
+    const earlier = before?.metrics ?? NO_METRICS;
+    // In the order of `METRIC_NAMES`, which the reader goes by.
+    this.#reading(metrics.cpuPercent, earlier.cpuPercent, nowMs);
+    this.#reading(metrics.memoryPercent, earlier.memoryPercent, nowMs);
+    this.#reading(metrics.unschedulablePods, earlier.unschedulablePods, nowMs);
+    this.#reading(metrics.apiLatencyP95Ms, earlier.apiLatencyP95Ms, nowMs);
+    this.#reading(metrics.requestsPerSecond, earlier.requestsPerSecond, nowMs);
+    const { custom } = metrics;
     this.#uint(custom.length);
     for (let c = 0; c < custom.length; c++) {
       const { name, reading } = custom[c]!;
@@ -339,7 +345,7 @@ export class JournalWriter {
     this.#int(explanation.proposed);
     this.#uint(explanation.rules.length);
     for (const rule of explanation.rules) {
-      this.#uint(RULES.indexOf(rule.rule) * VERDICTS.length + VERDICTS.indexOf(rule.verdict));
+      this.#uint(RULE_CODES.get(rule.rule)! * VERDICTS.length + VERDICTS.indexOf(rule.verdict));
     }
   }
 
@@ -398,6 +404,8 @@ export class JournalWriter {
 const UTF8 = new TextEncoder();
 const FROM_UTF8 = new TextDecoder();
 const NO_WORKERS: readonly Worker[] = [];
+const NO_METRICS = missingMetrics('empty');
+const RULE_CODES: ReadonlyMap<RuleId, number> = new Map(RULES.map((rule, code) => [rule, code]));
 /** What the eighth byte of a number counts in: 128^7. */
 const UINT_SCALE_MAX = 562_949_953_421_312;
 const WORKERS_END = 0;
