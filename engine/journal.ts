@@ -366,21 +366,24 @@ export class JournalWriter {
 
   /** Seven bits a byte, lowest first; whole numbers up to 2^52. */
   #uint(value: number): void {
-    if (this.#length + 8 > this.#bytes.length) {
+    let at = this.#length;
+    if (at + 8 > this.#bytes.length) {
       this.#reserve(8);
     }
+    const bytes = this.#bytes;
     let rest = value;
     // Remainders of what does not fit 31 bits are slow, and instants do not.
     while (rest > INT31_MAX) {
-      this.#bytes[this.#length++] = (rest % 128) + 128;
+      bytes[at++] = (rest % 128) + 128;
       rest = Math.floor(rest / 128);
     }
     let small = rest | 0;
     while (small >= 128) {
-      this.#bytes[this.#length++] = small | 128;
+      bytes[at++] = small | 128;
       small >>= 7;
     }
-    this.#bytes[this.#length++] = small;
+    bytes[at++] = small;
+    this.#length = at;
   }
 
   #text(text: string): void {
