@@ -263,19 +263,26 @@ function join(seen: Seen, state: FleetState): Joined {
   let i = 0;
   let p = 0;
   for (const node of nodes ?? []) {
+    if (node.controlPlane) {
+      continue;
+    }
     const { name } = node;
     while (p < perNode.length && isBefore(perNode[p]!.nodeName, name)) {
       p++;
     }
-    const nodePods = p < perNode.length && perNode[p]!.nodeName === name ? perNode[p]! : null;
-    if (node.controlPlane) {
-      continue;
+    let nodePods: NodePods | null = null;
+    if (p < perNode.length && perNode[p]!.nodeName === name) {
+      nodePods = perNode[p++]!;
+    } else if (p > 0 && perNode[p - 1]!.nodeName === name) {
+      // Pages that overlap list a node twice: its twin has the same pods.
+      nodePods = perNode[p - 1]!;
     }
     const key = node.instanceId ?? name;
     while (i < instances.length && isBefore(instances[i]!.id, key)) {
       i++;
     }
-    const at = i < instances.length && instances[i]!.id === key ? i : findInstance(instances, node);
+    const isNext = i < instances.length && instances[i]!.id === key;
+    const at = isNext ? i++ : findInstance(instances, node);
     if (at < 0) {
       if (node.instanceId === null) {
         unmatched.push(node.name);
@@ -668,35 +675,11 @@ function beginRepairs(
     return state;
   }
   const begun: DrainIntent[] = [];
-  let replaced = state.drains;
   let { joinFailures, joinFailedAtMs } = state;
   const failedZones: string[] = [];
   let repairing = state.drains.some((drain) => drain.reason === 'unhealthy');
   const nodesComplete = joined.complete;
   let failedNow = 0;
-  const begin = (
-    instance: Instance,
-    node: KubeNode | null,
-    reason: DrainReason,
-    instead: DrainIntent | undefined,
-  ): void => {
-    if (instead !== undefined) {
-      replaced = replaced.filter((each) => each !== instead);
-    }
-    begun.push({
-      id: doomedDrainId(instance.id),
-      instanceId: instance.id,
-      nodeName: node?.name ?? null,
-      reason,
-      birthEpoch: 0,
-      policy: configured.policy.name,
-      startedAtMs: nowMs,
-      progressedAtMs: nowMs,
-      podsLeft: 0,
-      stage: 'tainting',
-    });
-    events.push({ code: reason, subject: instance.id, value: 0 });
-  };
 
   const marks = seen.inbox?.doomed ?? [];
   const joinTimeoutMs = configured.settings.joinTimeoutSeconds * 1000;
@@ -735,7 +718,7 @@ function beginRepairs(
       if ((node === null && !nodesComplete) || (cause === 'rebalance' && node!.cordoned)) {
         continue;
       }
-      begin(instance, node, cause, drain);
+      begun.push(repairDrain(instance, node, cause, configured, nowMs));
     } else if (overdue) {
       // Who has joined is not remembered just now, or cannot be told; or it is not known to be a launch of ours.
       const adopted = !contains(before.known, instance.id) || instance.birthEpoch <= 0;
@@ -748,7 +731,7 @@ function beginRepairs(
       if (!failedZones.includes(instance.zone)) {
         failedZones.push(instance.zone);
       }
-      begin(instance, node, 'never-joined', drain);
+      begun.push(repairDrain(instance, node, 'never-joined', configured, nowMs));
     } else if (dead) {
       alarms.push({ code: 'node-unhealthy', subject: instance.id });
       const deadAnyway =
@@ -759,7 +742,7 @@ function beginRepairs(
         continue;
       }
       repairing = true;
-      begin(instance, node, 'unhealthy', drain);
+      begun.push(repairDrain(instance, node, 'unhealthy', configured, nowMs));
     }
   }
   // A batch that fails together has one cause: up to the breaker each counts, and from then on it is one failed probe (S14).
@@ -772,8 +755,14 @@ function beginRepairs(
   if (begun.length === 0) {
     return state;
   }
+  for (const { reason, instanceId } of begun) {
+    events.push({ code: reason, subject: instanceId, value: 0 });
+  }
+  const others = state.drains.filter(
+    (drain) => !begun.some(({ instanceId }) => instanceId === drain.instanceId),
+  );
   let after: FleetState = stateWith(state, {
-    drains: [...replaced, ...begun],
+    drains: [...others, ...begun],
     joinFailures,
     joinFailedAtMs,
   });
@@ -786,6 +775,27 @@ function beginRepairs(
     }
   }
   return after;
+}
+
+function repairDrain(
+  instance: Instance,
+  node: KubeNode | null,
+  reason: DrainReason,
+  { policy }: ConfiguredPolicy,
+  nowMs: number,
+): DrainIntent {
+  return {
+    id: doomedDrainId(instance.id),
+    instanceId: instance.id,
+    nodeName: node?.name ?? null,
+    reason,
+    birthEpoch: 0,
+    policy: policy.name,
+    startedAtMs: nowMs,
+    progressedAtMs: nowMs,
+    podsLeft: 0,
+    stage: 'tainting',
+  };
 }
 
 function isMostlyNotReady(instances: readonly Instance[], { nodeOf }: Joined): boolean {
@@ -1026,11 +1036,10 @@ function buildWorkers(
   if (instances === null) {
     return workers;
   }
-  const noPods: readonly number[] = seen.pods === null ? [] : zeros(seen.pods.shapes.length);
-  const leaving = leavingPhases(state, seen.inbox?.doomed ?? NONE, seen.nowMs);
+  const { nowMs } = seen;
+  const noPods = zeros(seen.pods === null ? 0 : seen.pods.shapes.length);
+  const leaving = leavingPhases(state, seen.inbox?.doomed ?? NONE, nowMs);
   const joinTimeoutMs = settings.joinTimeoutSeconds * 1000;
-  const absentAs = (absence: Absence): Worker =>
-    absentWorker(absence, noPods, state, leaving, joinTimeoutMs, seen.nowMs);
   let next = 0;
   let absent = 0;
   let j = 0;
@@ -1040,7 +1049,8 @@ function buildWorkers(
       absent < state.absent.length &&
       isBefore(state.absent[absent]!.instanceId, instance.id)
     ) {
-      workers.push(absentAs(state.absent[absent++]!));
+      const absence = state.absent[absent++]!;
+      workers.push(absentWorker(absence, noPods, state, leaving, joinTimeoutMs, nowMs));
     }
     if (!isAlive(instance)) {
       continue;
@@ -1056,6 +1066,7 @@ function buildWorkers(
       j++;
     }
     const hasJoined = state.joined[j] === instance.id;
+    j += hasJoined ? 1 : 0;
     const phase =
       returning && node !== null
         ? 'joining'
@@ -1078,13 +1089,18 @@ function buildWorkers(
     });
   }
   while (absent < state.absent.length) {
-    workers.push(absentAs(state.absent[absent++]!));
+    const absence = state.absent[absent++]!;
+    workers.push(absentWorker(absence, noPods, state, leaving, joinTimeoutMs, nowMs));
   }
   return workers;
 }
 
 function zeros(length: number): number[] {
-  return new Array<number>(length).fill(0);
+  const counts: number[] = [];
+  for (let s = 0; s < length; s++) {
+    counts.push(0);
+  }
+  return counts;
 }
 
 /** One that has never joined is on its way, as Describe lags, and forgets; one that has is supply that cannot be seen. */
