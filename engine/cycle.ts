@@ -191,42 +191,22 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
   if (!nodes.ok || nodes.nodes.length === 0 || !pods.ok) {
     act.alarms.push({ code: 'kubernetes-api-unreachable', subject: input.cluster.id });
   }
-  const anyNode = nodes.ok && nodes.nodes.some((node) => !node.controlPlane);
-  act.state = recallState(lock.stored, act, instances.ok ? instances.instances : null, anyNode);
+  const listed = instances.ok ? instances.instances : null;
+  const listedNodes = nodes.ok ? nodes.nodes : null;
+  act.state = recallState(lock.stored, act, listed, listedNodes);
   const stateBefore = act.state;
 
   if (input.mode === 'act' && act.state.launches.length > 0) {
     yield* repeatUnansweredLaunches(act, {
-      instances: instances.ok ? instances.instances : null,
+      instances: listed,
       inbox: inbox.ok ? inbox.inbox : null,
     });
   }
-  let disowned: readonly string[] = [];
-  let confirmedGone: readonly string[] = [];
-  const toConfirm = absencesToConfirm(
-    act.state,
-    instances.ok ? instances.instances : null,
-    nodes.ok ? nodes.nodes : null,
-    nowMs,
-  );
-  if (toConfirm.length > 0 && hasTime(act, 2 + CLOSING_CALLS)) {
-    const described = yield* perform({ kind: 'describeInstances', ids: toConfirm });
-    act.nowMs = described.completedAtMs;
-    if (described.ok) {
-      const alive = described.instances.filter(isAlive);
-      confirmedGone = toConfirm.filter((id) => !alive.some((instance) => instance.id === id));
-      // Alive, and in no list for long: somebody took its tags off.
-      const { absent } = act.state;
-      disowned = alive
-        .map(({ id }) => id)
-        .filter((id) =>
-          absent.some((each) => each.instanceId === id && nowMs - each.sinceMs >= DISOWNED_MS),
-        );
-      for (const id of disowned) {
-        act.alarms.push({ code: 'instance-unlisted', subject: id });
-      }
-    }
-  }
+  const toConfirm = absencesToConfirm(act.state, listed, listedNodes, nowMs);
+  const { confirmedGone, disowned } =
+    toConfirm.length > 0 && hasTime(act, 2 + CLOSING_CALLS)
+      ? yield* confirmAbsences(act, toConfirm, nowMs)
+      : NOTHING_CONFIRMED;
 
   const seen: Seen = {
     nowMs: act.nowMs,
@@ -235,9 +215,9 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
       ? quantizeMetrics(metrics.metrics)
       : missingMetrics(asMissing(metrics.reason), custom),
     inbox: inbox.ok ? inbox.inbox : null,
-    instances: instances.ok ? instances.instances : null,
+    instances: listed,
     // The control plane is a node: a list without any is not believed, or every worker would look never joined (S15).
-    nodes: nodes.ok && nodes.nodes.length > 0 ? nodes.nodes : null,
+    nodes: listedNodes !== null && listedNodes.length > 0 ? listedNodes : null,
     pods: pods.ok ? pods.pods : null,
     confirmedGone,
     disowned,
@@ -410,7 +390,7 @@ function recallState(
   stored: DecodedState,
   act: Act,
   listed: readonly { readonly launchedAtMs: number; readonly birthEpoch: number }[] | null,
-  anyNode: boolean,
+  nodes: readonly KubeNode[] | null,
 ): FleetState {
   const { policy, settings } = act.input.configured;
   const instances = listed ?? [];
@@ -427,6 +407,7 @@ function recallState(
     return stateWith(stored.state, { policy: policy.name, memory: NO_MEMORY });
   }
   const fresh = emptyState(policy.name);
+  const anyNode = nodes?.some((node) => !node.controlPlane) ?? false;
   if (stored.kind === 'absent' && listed?.length === 0 && !anyNode) {
     return fresh;
   }
@@ -439,6 +420,31 @@ function recallState(
     lastScaleUpAtMs:
       instances.length === 0 ? null : Math.max(...instances.map((each) => each.launchedAtMs)),
   });
+}
+
+/** What EC2 says of instances that it has not listed for long, each by its id (S16). */
+type Confirmed = Pick<Seen, 'confirmedGone' | 'disowned'>;
+const NOTHING_CONFIRMED: Confirmed = { confirmedGone: NO_NAMES, disowned: NO_NAMES };
+
+function* confirmAbsences(act: Act, ids: readonly string[], nowMs: number): Process<Confirmed> {
+  const described = yield* perform({ kind: 'describeInstances', ids });
+  act.nowMs = described.completedAtMs;
+  if (!described.ok) {
+    return NOTHING_CONFIRMED;
+  }
+  const alive = described.instances.filter(isAlive);
+  const confirmedGone = ids.filter((id) => !alive.some((instance) => instance.id === id));
+  // Alive, and in no list for long: somebody took its tags off.
+  const { absent } = act.state;
+  const disowned = alive
+    .map(({ id }) => id)
+    .filter((id) =>
+      absent.some((each) => each.instanceId === id && nowMs - each.sinceMs >= DISOWNED_MS),
+    );
+  for (const id of disowned) {
+    act.alarms.push({ code: 'instance-unlisted', subject: id });
+  }
+  return { confirmedGone, disowned };
 }
 
 /** What observe mode may remember: its memory and when it would have acted, but nothing of what it will not carry out. */

@@ -100,9 +100,12 @@ export function absencesToConfirm(
   if (instances === null) {
     return [];
   }
-  const overdue = state.absent
-    .filter((absence) => nowMs - absence.sinceMs >= ABSENCE_CONFIRM_MS)
-    .map(({ instanceId }) => instanceId);
+  const overdue: string[] = [];
+  for (const { instanceId, sinceMs } of state.absent) {
+    if (nowMs - sinceMs >= ABSENCE_CONFIRM_MS) {
+      overdue.push(instanceId);
+    }
+  }
   for (const { ready, controlPlane, instanceId, readyChangedAtMs } of nodes ?? []) {
     if (
       !ready &&
@@ -117,8 +120,12 @@ export function absencesToConfirm(
   if (overdue.length === 0) {
     return overdue;
   }
+  return withoutListed(overdue, instances);
+}
+
+function withoutListed(ids: readonly string[], instances: readonly Instance[]): string[] {
   const listed = new Set(instances.map((instance) => instance.id));
-  return overdue.filter((id) => !listed.has(id));
+  return ids.filter((id) => !listed.has(id));
 }
 
 /**
@@ -707,7 +714,7 @@ function beginRepairs(
     if (cause === null && !overdue && !dead) {
       continue;
     }
-    const drain = state.drains.find((each) => each.instanceId === instance.id);
+    const drain = drainOf(state, instance.id);
     if (drain !== undefined && !isReplacedBy(drain, cause)) {
       continue;
     }
@@ -775,6 +782,10 @@ function beginRepairs(
     }
   }
   return after;
+}
+
+function drainOf({ drains }: FleetState, instanceId: string): DrainIntent | undefined {
+  return drains.find((drain) => drain.instanceId === instanceId);
 }
 
 function repairDrain(
@@ -1259,26 +1270,24 @@ const NONE: readonly never[] = [];
 function strayTaints(seen: Seen, state: FleetState, joined: Joined): readonly string[] {
   let strays: string[] | null = null;
   for (const node of joined.nodeOf) {
-    if (node === null || node.taintIntentId === null) {
-      continue;
+    if (node !== null && node.taintIntentId !== null && isStray(node, seen, state)) {
+      (strays ??= []).push(node.name);
     }
-    // A drain that took over from another taints anew: taking the old taint off first would only let pods in.
-    if (
-      state.drains.some((drain) => drain.id === node.taintIntentId || drain.nodeName === node.name)
-    ) {
-      continue;
-    }
-    // Paused takes all of them off, a marked node’s too (S18).
-    if (
-      seen.mode !== 'paused' &&
-      (seen.inbox === null ||
-        seen.inbox.doomed.some((mark) => doomedDrainId(mark.instanceId) === node.taintIntentId))
-    ) {
-      continue;
-    }
-    (strays ??= []).push(node.name);
   }
   return strays ?? NONE;
+}
+
+function isStray({ name, taintIntentId }: KubeNode, seen: Seen, { drains }: FleetState): boolean {
+  // A drain that took over from another taints anew: taking the old taint off first would only let pods in.
+  if (drains.some((drain) => drain.id === taintIntentId || drain.nodeName === name)) {
+    return false;
+  }
+  // Paused takes all of them off, a marked node’s too (S18).
+  return (
+    seen.mode === 'paused' ||
+    (seen.inbox !== null &&
+      !seen.inbox.doomed.some((mark) => doomedDrainId(mark.instanceId) === taintIntentId))
+  );
 }
 
 /** Marks of instances that are no longer there, and those that came to nothing, with a drain of theirs or without. */
