@@ -1,5 +1,5 @@
 import type { Decision } from './decide.ts';
-import { LEVELS, RULES, VERDICTS, type Explanation, type RuleId } from './explain.ts';
+import { LEVELS, RULES, VERDICTS, type Explanation } from './explain.ts';
 import {
   MARKETS,
   METRIC_NAMES,
@@ -345,7 +345,7 @@ export class JournalWriter {
     this.#int(explanation.proposed);
     this.#uint(explanation.rules.length);
     for (const rule of explanation.rules) {
-      this.#uint(RULE_CODES.get(rule.rule)! * VERDICTS.length + VERDICTS.indexOf(rule.verdict));
+      this.#uint(RULES.indexOf(rule.rule) * VERDICTS.length + VERDICTS.indexOf(rule.verdict));
     }
   }
 
@@ -408,7 +408,6 @@ const UTF8 = new TextEncoder();
 const FROM_UTF8 = new TextDecoder();
 const NO_WORKERS: readonly Worker[] = [];
 const NO_METRICS = missingMetrics('empty');
-const RULE_CODES: ReadonlyMap<RuleId, number> = new Map(RULES.map((rule, code) => [rule, code]));
 /** What the eighth byte of a number counts in: 128^7. */
 const UINT_SCALE_MAX = 562_949_953_421_312;
 const WORKERS_END = 0;

@@ -209,6 +209,10 @@ export class World {
   readonly #timeoutSeconds: number = 0;
   readonly #millicpu: number = 0;
   readonly #systemMillicpu: number = 0;
+  readonly #mib: number = 0;
+  readonly #systemMib: number = 0;
+  /** Of one pod, by shape. */
+  readonly #workingSetMib: Float64Array;
   readonly #endAtMs: number = 0;
 
   // ---- instances and nodes, by slot
@@ -323,7 +327,10 @@ export class World {
     this.#timeoutSeconds = workload.timeoutSeconds;
     this.#millicpu = cluster.worker.millicpu;
     this.#systemMillicpu = cluster.systemMillicpu;
+    this.#mib = cluster.worker.mib;
+    this.#systemMib = cluster.systemMib;
     this.#workloads = workloadsOf(scenario);
+    this.#workingSetMib = Float64Array.from(this.#workloads, (each) => each.workingSetMib);
     this.shapes = this.#workloads.map((each) => each.shape);
     this.#shapeCount = this.shapes.length;
     this.#scheduler = new Scheduler(
@@ -415,6 +422,7 @@ export class World {
     const shapes = this.#shapeCount;
     const up = this.#up;
     const running = this.#running;
+    const others = this.#othersMillicpu;
     const idle = this.#idleSeconds;
     const usedMillicpu = this.#usedMillicpu;
     const credits = this.#credits;
@@ -426,7 +434,7 @@ export class World {
     const upCount = this.#upCount;
     for (let i = 0; i < upCount; i++) {
       const slot = up[i]!;
-      const other = systemMillicpu + this.#othersMillicpu[slot]!;
+      const other = systemMillicpu + others[slot]!;
       const capacity = limited ? credits.capacityMillicpu(slot) : millicpu;
       const room = capacity - other;
       const web = running[slot * shapes]!;
@@ -480,13 +488,11 @@ export class World {
     if (this.#upCount === 0) {
       return 0;
     }
-    const { worker, systemMib } = this.scenario.cluster;
-    let usedMib = this.#upCount * systemMib;
+    let usedMib = this.#upCount * this.#systemMib;
     for (let s = 0; s < this.#shapeCount; s++) {
-      usedMib +=
-        (this.runningTotal[s]! + this.startingTotal[s]!) * this.#workloads[s]!.workingSetMib;
+      usedMib += (this.runningTotal[s]! + this.startingTotal[s]!) * this.#workingSetMib[s]!;
     }
-    return Math.min(100, (100 * usedMib) / (this.#upCount * worker.mib));
+    return Math.min(100, (100 * usedMib) / (this.#upCount * this.#mib));
   }
 
   /** Pods in phase Pending: without a node, or on one and starting. */
