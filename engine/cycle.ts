@@ -1,7 +1,14 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import { decide, type Decision } from './decide.ts';
-import { perform, performAll, type Alarm, type LaunchRequest, type Process } from './effects.ts';
+import {
+  perform,
+  performAll,
+  type Alarm,
+  type EffectOf,
+  type LaunchRequest,
+  type Process,
+} from './effects.ts';
 import { firstBlocking, type Explanation } from './explain.ts';
 import { recoveryMs } from './guards.ts';
 import type { CycleEvent, CycleOutcome, DecisionRecord } from './journal.ts';
@@ -21,7 +28,6 @@ import {
 import {
   byText,
   isAlive,
-  METRIC_NAMES,
   missingMetrics,
   quantizeReading,
   type KubeNode,
@@ -34,6 +40,7 @@ import {
   isOpen,
   missingCount,
   NO_MEMORY,
+  stateWith,
   unansweredCount,
   type DecodedState,
   type DrainIntent,
@@ -184,42 +191,22 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
   if (!nodes.ok || nodes.nodes.length === 0 || !pods.ok) {
     act.alarms.push({ code: 'kubernetes-api-unreachable', subject: input.cluster.id });
   }
-  const anyNode = nodes.ok && nodes.nodes.some((node) => !node.controlPlane);
-  act.state = recallState(lock.stored, act, instances.ok ? instances.instances : null, anyNode);
+  const listed = instances.ok ? instances.instances : null;
+  const listedNodes = nodes.ok ? nodes.nodes : null;
+  act.state = recallState(lock.stored, act, listed, listedNodes);
   const stateBefore = act.state;
 
   if (input.mode === 'act' && act.state.launches.length > 0) {
     yield* repeatUnansweredLaunches(act, {
-      instances: instances.ok ? instances.instances : null,
+      instances: listed,
       inbox: inbox.ok ? inbox.inbox : null,
     });
   }
-  let disowned: readonly string[] = [];
-  let confirmedGone: readonly string[] = [];
-  const toConfirm = absencesToConfirm(
-    act.state,
-    instances.ok ? instances.instances : null,
-    nodes.ok ? nodes.nodes : null,
-    nowMs,
-  );
-  if (toConfirm.length > 0 && hasTime(act, 2 + CLOSING_CALLS)) {
-    const described = yield* perform({ kind: 'describeInstances', ids: toConfirm });
-    act.nowMs = described.completedAtMs;
-    if (described.ok) {
-      const alive = described.instances.filter(isAlive);
-      confirmedGone = toConfirm.filter((id) => !alive.some((instance) => instance.id === id));
-      // Alive, and in no list for long: somebody took its tags off.
-      const { absent } = act.state;
-      disowned = alive
-        .map(({ id }) => id)
-        .filter((id) =>
-          absent.some((each) => each.instanceId === id && nowMs - each.sinceMs >= DISOWNED_MS),
-        );
-      for (const id of disowned) {
-        act.alarms.push({ code: 'instance-unlisted', subject: id });
-      }
-    }
-  }
+  const toConfirm = absencesToConfirm(act.state, listed, listedNodes, nowMs);
+  const { confirmedGone, disowned } =
+    toConfirm.length > 0 && hasTime(act, 2 + CLOSING_CALLS)
+      ? yield* confirmAbsences(act, toConfirm, nowMs)
+      : NOTHING_CONFIRMED;
 
   const seen: Seen = {
     nowMs: act.nowMs,
@@ -228,9 +215,9 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
       ? quantizeMetrics(metrics.metrics)
       : missingMetrics(asMissing(metrics.reason), custom),
     inbox: inbox.ok ? inbox.inbox : null,
-    instances: instances.ok ? instances.instances : null,
+    instances: listed,
     // The control plane is a node: a list without any is not believed, or every worker would look never joined (S15).
-    nodes: nodes.ok && nodes.nodes.length > 0 ? nodes.nodes : null,
+    nodes: listedNodes !== null && listedNodes.length > 0 ? listedNodes : null,
     pods: pods.ok ? pods.pods : null,
     confirmedGone,
     disowned,
@@ -270,19 +257,29 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
   if (input.mode === 'observe') {
     act.state = observed(stateBefore, act.state);
   }
-  const committed = yield* commit(act);
+  const committed = isStored(act) ? 'ok' : yield* commit(act);
   if (committed === 'lock-lost') {
     act.events.push({ code: 'effect-failed', subject: 'commitState', value: 0 });
     const left: DecisionRecord = { ...record, outcome: 'lock-lost', decided: null };
-    yield* journal(act, left);
+    if (hasTime(act, 1)) {
+      yield* perform({ kind: 'appendJournal', record: left });
+    }
     return left;
   }
-  if (committed === 'ok' && input.mode !== 'observe') {
+  if (committed === 'ok' && input.mode !== 'observe' && hasWork(act, reconciled)) {
     yield* carryOut(act, reconciled);
   }
 
-  yield* journal(act, record);
-  yield* tell(act, view);
+  if (hasTime(act, 1)) {
+    act.nowMs = (yield* perform({ kind: 'appendJournal', record })).completedAtMs;
+  }
+  // Metrics and alarms are left out when only the lock’s release has time left.
+  if (hasTime(act, 2)) {
+    act.nowMs = (yield* perform(publication(view))).completedAtMs;
+  }
+  if (act.alarms.length > 0 && hasTime(act, 2)) {
+    act.nowMs = (yield* perform({ kind: 'notify', alarms: act.alarms })).completedAtMs;
+  }
   if (hasTime(act, 1)) {
     yield* perform({ kind: 'releaseLock', owner: input.nonce, epoch: act.lockEpoch });
   }
@@ -393,7 +390,7 @@ function recallState(
   stored: DecodedState,
   act: Act,
   listed: readonly { readonly launchedAtMs: number; readonly birthEpoch: number }[] | null,
-  anyNode: boolean,
+  nodes: readonly KubeNode[] | null,
 ): FleetState {
   const { policy, settings } = act.input.configured;
   const instances = listed ?? [];
@@ -407,29 +404,53 @@ function recallState(
       return stored.state;
     }
     act.events.push({ code: 'policy-changed', subject: stored.state.policy, value: 0 });
-    return { ...stored.state, policy: policy.name, memory: NO_MEMORY };
+    return stateWith(stored.state, { policy: policy.name, memory: NO_MEMORY });
   }
   const fresh = emptyState(policy.name);
+  const anyNode = nodes?.some((node) => !node.controlPlane) ?? false;
   if (stored.kind === 'absent' && listed?.length === 0 && !anyNode) {
     return fresh;
   }
   act.events.push({ code: 'memory-lost', subject: act.input.cluster.id, value: instances.length });
   act.alarms.push({ code: 'state-lost', subject: act.input.cluster.id });
-  return {
-    ...fresh,
+  return stateWith(fresh, {
     launches: stored.kind === 'lost' ? stored.launches : [],
     drains: stored.kind === 'lost' ? stored.drains : [],
     recoveryUntilMs: act.nowMs + recoveryMs(settings),
     lastScaleUpAtMs:
       instances.length === 0 ? null : Math.max(...instances.map((each) => each.launchedAtMs)),
-  };
+  });
+}
+
+/** What EC2 says of instances that it has not listed for long, each by its id (S16). */
+type Confirmed = Pick<Seen, 'confirmedGone' | 'disowned'>;
+const NOTHING_CONFIRMED: Confirmed = { confirmedGone: NO_NAMES, disowned: NO_NAMES };
+
+function* confirmAbsences(act: Act, ids: readonly string[], nowMs: number): Process<Confirmed> {
+  const described = yield* perform({ kind: 'describeInstances', ids });
+  act.nowMs = described.completedAtMs;
+  if (!described.ok) {
+    return NOTHING_CONFIRMED;
+  }
+  const alive = described.instances.filter(isAlive);
+  const confirmedGone = ids.filter((id) => !alive.some((instance) => instance.id === id));
+  // Alive, and in no list for long: somebody took its tags off.
+  const { absent } = act.state;
+  const disowned = alive
+    .map(({ id }) => id)
+    .filter((id) =>
+      absent.some((each) => each.instanceId === id && nowMs - each.sinceMs >= DISOWNED_MS),
+    );
+  for (const id of disowned) {
+    act.alarms.push({ code: 'instance-unlisted', subject: id });
+  }
+  return { confirmedGone, disowned };
 }
 
 /** What observe mode may remember: its memory and when it would have acted, but nothing of what it will not carry out. */
 function observed(before: FleetState, after: FleetState): FleetState {
   const { launches, drains, joinFailures, joinFailedAtMs, poolBackoffs, victimBackoffs } = before;
-  return {
-    ...after,
+  return stateWith(after, {
     launches,
     drains,
     joinFailures,
@@ -437,7 +458,7 @@ function observed(before: FleetState, after: FleetState): FleetState {
     poolBackoffs,
     victimBackoffs,
     desired: null,
-  };
+  });
 }
 
 /** The state with the decision’s intents in it. */
@@ -456,7 +477,7 @@ function plan(
     return state;
   }
   if (!acts) {
-    return { ...state, desired, memory };
+    return stateWith(state, { desired, memory });
   }
   const policy = act.input.configured.policy.name;
   const launches =
@@ -479,15 +500,14 @@ function plan(
       stage: 'tainting',
     };
   });
-  return {
-    ...state,
+  return stateWith(state, {
     desired,
     memory,
     launches,
     drains: begun.length === 0 ? state.drains : [...state.drains, ...begun],
     lastScaleUpAtMs: decision.action === 'scaleUp' ? nowMs : state.lastScaleUpAtMs,
     lastScaleDownAtMs: decision.action === 'scaleDown' ? nowMs : state.lastScaleDownAtMs,
-  };
+  });
 }
 
 function sameMemory(a: readonly number[], b: readonly number[]): boolean {
@@ -549,9 +569,14 @@ function raiseAlarms(act: Act, view: View, explanation: Explanation): void {
   }
 }
 
+/** Whether the table has all of it already. */
+function isStored(act: Act): boolean {
+  return act.state === act.committed && act.epoch === act.lockEpoch;
+}
+
 /** Writes the state, fenced by owner and epoch; nothing to do when the table has it already. */
 function* commit(act: Act): Process<'ok' | 'lock-lost' | 'failed'> {
-  if (act.state === act.committed && act.epoch === act.lockEpoch) {
+  if (isStored(act)) {
     return 'ok';
   }
   if (!hasTime(act, CLOSING_CALLS)) {
@@ -603,6 +628,21 @@ function mayMutate(act: Act): boolean {
     act.events.push({ code: 'out-of-time', subject: '', value: 0 });
   }
   return may;
+}
+
+/** Whether there is anything to carry out: most cycles only looked. */
+function hasWork(
+  { state }: Act,
+  { strayTaints, orphanNodes, settledMarks, seen }: Reconciled,
+): boolean {
+  return (
+    state.launches.length > 0 ||
+    state.drains.length > 0 ||
+    strayTaints.length > 0 ||
+    orphanNodes.length > 0 ||
+    settledMarks.length > 0 ||
+    (seen.inbox?.kickedAtMs ?? null) !== null
+  );
 }
 
 /** Launches first, since pods wait for them; then what clears the way, drains, and last what cannot be undone. */
@@ -844,14 +884,13 @@ function withoutUnmet(state: FleetState, intent: LaunchIntent, missing: number):
   const given = withIntent(state, { ...intent, ...less });
   return asked === 0 || given.desired === null
     ? given
-    : { ...given, desired: given.desired - asked };
+    : stateWith(given, { desired: given.desired - asked });
 }
 
 function withIntent(state: FleetState, intent: LaunchIntent): FleetState {
-  return {
-    ...state,
+  return stateWith(state, {
     launches: state.launches.map((each) => (each.id === intent.id ? intent : each)),
-  };
+  });
 }
 
 function withAnswer(
@@ -884,7 +923,10 @@ function withLaunched(
     ...state.absent,
     ...fresh.map((instanceId) => ({ instanceId, sinceMs: nowMs, seen: false, zone, market })),
   ];
-  return { ...state, known, absent: absent.sort((a, b) => byText(a.instanceId, b.instanceId)) };
+  return stateWith(state, {
+    known,
+    absent: absent.sort((a, b) => byText(a.instanceId, b.instanceId)),
+  });
 }
 
 // ---------------------------------------------------------------- draining
@@ -922,7 +964,7 @@ function* lookAgain(act: Act, { instances }: Seen): Process<void> {
     if (node !== undefined && (node.ready || node.cordoned || registered)) {
       act.events.push({ code: 'drain-undone', subject: drain.instanceId, value: 0 });
       const drains = act.state.drains.filter((each) => each !== drain);
-      act.state = { ...act.state, drains };
+      act.state = stateWith(act.state, { drains });
     } else {
       act.state = withDrain(act.state, {
         ...drain,
@@ -1116,7 +1158,9 @@ function* taint(act: Act, seen: Seen, drain: DrainIntent): Process<string | null
 }
 
 function withDrain(state: FleetState, drain: DrainIntent): FleetState {
-  return { ...state, drains: state.drains.map((each) => (each.id === drain.id ? drain : each)) };
+  return stateWith(state, {
+    drains: state.drains.map((each) => (each.id === drain.id ? drain : each)),
+  });
 }
 
 /** Terminates what is committed as terminating. Idempotent: repeated each cycle until the instance is seen to go. */
@@ -1150,48 +1194,33 @@ function* terminateCommitted(act: Act): Process<void> {
 
 // ---------------------------------------------------------------- closing
 
-function* journal(act: Act, record: DecisionRecord): Process<void> {
-  if (!hasTime(act, 1)) {
-    return;
-  }
-  const answer = yield* perform({ kind: 'appendJournal', record });
-  act.nowMs = answer.completedAtMs;
-}
-
-/** Metrics and alarms: left out when only the lock’s release has time left. */
-function* tell(act: Act, view: View): Process<void> {
-  const fleet = countFleet(view);
-  const known = (count: number, ...read: boolean[]): number | null =>
-    read.every(Boolean) ? count : null;
-  if (hasTime(act, 2)) {
-    const answer = yield* perform({
-      kind: 'publishMetrics',
-      workers: known(view.workers.length, view.instancesKnown),
-      ready: known(fleet.ready, view.instancesKnown, view.nodesKnown),
-      inFlight: known(fleet.arriving, view.instancesKnown, view.nodesKnown),
-      doomed: known(fleet.doomed, view.instancesKnown, view.inboxKnown),
-      pending: known(sum(view.unschedulable), view.podsKnown),
-    });
-    act.nowMs = answer.completedAtMs;
-  }
-  if (act.alarms.length > 0 && hasTime(act, 2)) {
-    const answer = yield* perform({ kind: 'notify', alarms: act.alarms });
-    act.nowMs = answer.completedAtMs;
-  }
+/** The fleet in numbers, for whoever watches it; null: not known. */
+function publication(view: View): EffectOf<'publishMetrics'> {
+  const { workers, instancesKnown, nodesKnown, podsKnown, inboxKnown } = view;
+  const { ready, arriving, doomed } = countFleet(view);
+  return {
+    kind: 'publishMetrics',
+    workers: instancesKnown ? workers.length : null,
+    ready: instancesKnown && nodesKnown ? ready : null,
+    inFlight: instancesKnown && nodesKnown ? arriving : null,
+    doomed: instancesKnown && inboxKnown ? doomed : null,
+    pending: podsKnown ? sum(view.unschedulable) : null,
+  };
 }
 
 function quantizeMetrics(metrics: Metrics): Metrics {
-  const quantized = { ...metrics };
-  for (const name of METRIC_NAMES) {
-    quantized[name] = quantizeReading(metrics[name]);
-  }
-  if (metrics.custom.length > 0) {
-    quantized.custom = metrics.custom.map(({ name, reading }) => ({
-      name,
-      reading: quantizeReading(reading),
-    }));
-  }
-  return quantized;
+  const { custom } = metrics;
+  return {
+    cpuPercent: quantizeReading(metrics.cpuPercent),
+    memoryPercent: quantizeReading(metrics.memoryPercent),
+    unschedulablePods: quantizeReading(metrics.unschedulablePods),
+    apiLatencyP95Ms: quantizeReading(metrics.apiLatencyP95Ms),
+    requestsPerSecond: quantizeReading(metrics.requestsPerSecond),
+    custom:
+      custom.length === 0
+        ? custom
+        : custom.map(({ name, reading }) => ({ name, reading: quantizeReading(reading) })),
+  };
 }
 
 function asMissing(reason: string): 'timeout' | 'unavailable' {

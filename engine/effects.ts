@@ -192,14 +192,39 @@ export type Yielded = Effect | Parallel;
 /** A process that yields effects and is resumed with their results. */
 export type Process<T> = Generator<Yielded, T, never>;
 
+/**
+ * What `yield*` goes through for one effect: it asks, and ends with the answer. A generator of a single `yield` would say the
+ * same, and cost several times as much; a cycle does this eight times.
+ */
+class Asking<Asked extends Yielded, Answer> {
+  #asked: Asked | null;
+
+  constructor(asked: Asked) {
+    this.#asked = asked;
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  next(answer: Answer): IteratorResult<Asked, Answer> {
+    const asked = this.#asked;
+    if (asked === null) {
+      return { value: answer, done: true };
+    }
+    this.#asked = null;
+    return { value: asked, done: false };
+  }
+}
+
 /** Performs one effect: `const answer = yield* perform({ kind: 'listNodes' })`. */
-export function* perform<E extends Effect>(effect: E): Generator<E, ResultOf<E>, ResultOf<E>> {
-  return yield effect;
+export function perform<E extends Effect>(effect: E): Asking<E, ResultOf<E>> {
+  return new Asking(effect);
 }
 
 /** Performs independent effects together. */
-export function* performAll<const E extends readonly Effect[]>(
+export function performAll<const E extends readonly Effect[]>(
   effects: E,
-): Generator<Parallel<E>, ResultsOf<E>, ResultsOf<E>> {
-  return yield { kind: 'parallel', effects };
+): Asking<Parallel<E>, ResultsOf<E>> {
+  return new Asking({ kind: 'parallel', effects });
 }

@@ -3,6 +3,7 @@ import { LEVELS, RULES, VERDICTS, type Explanation } from './explain.ts';
 import {
   MARKETS,
   METRIC_NAMES,
+  missingMetrics,
   type Market,
   type MissingReason,
   type PodShape,
@@ -187,10 +188,15 @@ export class JournalWriter {
         (view.inboxKnown ? 2 : 0) +
         (view.contradicted ? 1 : 0),
     );
-    for (const name of METRIC_NAMES) {
-      this.#reading(view.metrics[name], before?.metrics[name] ?? null, view.nowMs);
-    }
-    const { custom } = view.metrics;
+    const { nowMs, metrics } = view;
+    const earlier = before?.metrics ?? NO_METRICS;
+    // In the order of `METRIC_NAMES`, which the reader goes by.
+    this.#reading(metrics.cpuPercent, earlier.cpuPercent, nowMs);
+    this.#reading(metrics.memoryPercent, earlier.memoryPercent, nowMs);
+    this.#reading(metrics.unschedulablePods, earlier.unschedulablePods, nowMs);
+    this.#reading(metrics.apiLatencyP95Ms, earlier.apiLatencyP95Ms, nowMs);
+    this.#reading(metrics.requestsPerSecond, earlier.requestsPerSecond, nowMs);
+    const { custom } = metrics;
     this.#uint(custom.length);
     for (let c = 0; c < custom.length; c++) {
       const { name, reading } = custom[c]!;
@@ -360,21 +366,24 @@ export class JournalWriter {
 
   /** Seven bits a byte, lowest first; whole numbers up to 2^52. */
   #uint(value: number): void {
-    if (this.#length + 8 > this.#bytes.length) {
+    let at = this.#length;
+    if (at + 8 > this.#bytes.length) {
       this.#reserve(8);
     }
+    const bytes = this.#bytes;
     let rest = value;
     // Remainders of what does not fit 31 bits are slow, and instants do not.
     while (rest > INT31_MAX) {
-      this.#bytes[this.#length++] = (rest % 128) + 128;
+      bytes[at++] = (rest % 128) + 128;
       rest = Math.floor(rest / 128);
     }
     let small = rest | 0;
     while (small >= 128) {
-      this.#bytes[this.#length++] = small | 128;
+      bytes[at++] = small | 128;
       small >>= 7;
     }
-    this.#bytes[this.#length++] = small;
+    bytes[at++] = small;
+    this.#length = at;
   }
 
   #text(text: string): void {
@@ -398,6 +407,7 @@ export class JournalWriter {
 const UTF8 = new TextEncoder();
 const FROM_UTF8 = new TextDecoder();
 const NO_WORKERS: readonly Worker[] = [];
+const NO_METRICS = missingMetrics('empty');
 /** What the eighth byte of a number counts in: 128^7. */
 const UINT_SCALE_MAX = 562_949_953_421_312;
 const WORKERS_END = 0;

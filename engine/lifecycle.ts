@@ -16,6 +16,7 @@ import { holdsPinnedPod, podsFitElsewhere } from './placement.ts';
 import type { ConfiguredPolicy } from './policies/index.ts';
 import {
   isOpen,
+  stateWith,
   unansweredCount,
   type Absence,
   type DrainIntent,
@@ -99,9 +100,12 @@ export function absencesToConfirm(
   if (instances === null) {
     return [];
   }
-  const overdue = state.absent
-    .filter((absence) => nowMs - absence.sinceMs >= ABSENCE_CONFIRM_MS)
-    .map(({ instanceId }) => instanceId);
+  const overdue: string[] = [];
+  for (const { instanceId, sinceMs } of state.absent) {
+    if (nowMs - sinceMs >= ABSENCE_CONFIRM_MS) {
+      overdue.push(instanceId);
+    }
+  }
   for (const { ready, controlPlane, instanceId, readyChangedAtMs } of nodes ?? []) {
     if (
       !ready &&
@@ -116,8 +120,12 @@ export function absencesToConfirm(
   if (overdue.length === 0) {
     return overdue;
   }
+  return withoutListed(overdue, instances);
+}
+
+function withoutListed(ids: readonly string[], instances: readonly Instance[]): string[] {
   const listed = new Set(instances.map((instance) => instance.id));
-  return overdue.filter((id) => !listed.has(id));
+  return ids.filter((id) => !listed.has(id));
 }
 
 /**
@@ -262,19 +270,26 @@ function join(seen: Seen, state: FleetState): Joined {
   let i = 0;
   let p = 0;
   for (const node of nodes ?? []) {
+    if (node.controlPlane) {
+      continue;
+    }
     const { name } = node;
     while (p < perNode.length && isBefore(perNode[p]!.nodeName, name)) {
       p++;
     }
-    const nodePods = p < perNode.length && perNode[p]!.nodeName === name ? perNode[p]! : null;
-    if (node.controlPlane) {
-      continue;
+    let nodePods: NodePods | null = null;
+    if (p < perNode.length && perNode[p]!.nodeName === name) {
+      nodePods = perNode[p++]!;
+    } else if (p > 0 && perNode[p - 1]!.nodeName === name) {
+      // Pages that overlap list a node twice: its twin has the same pods.
+      nodePods = perNode[p - 1]!;
     }
     const key = node.instanceId ?? name;
     while (i < instances.length && isBefore(instances[i]!.id, key)) {
       i++;
     }
-    const at = i < instances.length && instances[i]!.id === key ? i : findInstance(instances, node);
+    const isNext = i < instances.length && instances[i]!.id === key;
+    const at = isNext ? i++ : findInstance(instances, node);
     if (at < 0) {
       if (node.instanceId === null) {
         unmatched.push(node.name);
@@ -337,11 +352,10 @@ function withUnlisted(state: FleetState, ids: readonly string[], nowMs: number):
     return state;
   }
   const absent = [...state.absent, ...ids.map((id) => vanishedAt(id, nowMs))];
-  return {
-    ...state,
+  return stateWith(state, {
     known: merged(state.known, [...ids].sort(byText)),
     absent: absent.sort((a, b) => byText(a.instanceId, b.instanceId)),
-  };
+  });
 }
 
 /** Names of workers’ nodes that can be matched to none of these instances in any way (S15). */
@@ -465,7 +479,10 @@ function callRoll(seen: Seen, state: FleetState, events: CycleEvent[]): Roll {
   }
   // What a person took out of the fleet is not meant to be there either.
   const desired = state.desired === null ? null : state.desired - disowned;
-  return { state: { ...state, known, absent, desired }, contradicted: vanished * 2 > seenBefore };
+  return {
+    state: stateWith(state, { known, absent, desired }),
+    contradicted: vanished * 2 > seenBefore,
+  };
 }
 
 /** Where it was is not remembered: it counts for no zone, and not toward the on-demand floor. */
@@ -504,7 +521,7 @@ function forgetSettledIntents(state: FleetState, seen: Seen): FleetState {
   }
   return launches === state.launches && drains === state.drains
     ? state
-    : { ...state, launches, drains };
+    : stateWith(state, { launches, drains });
 }
 
 function isKnown(state: FleetState, instanceId: string): boolean {
@@ -577,9 +594,9 @@ function noteJoined(
     ? inBoth(state.joined, state.known)
     : state.joined;
   if (newlyReady.length === 0) {
-    return kept.length === state.joined.length ? state : { ...state, joined: kept };
+    return kept.length === state.joined.length ? state : stateWith(state, { joined: kept });
   }
-  return { ...state, joined: merged(kept, [...newlyReady].sort(byText)) };
+  return stateWith(state, { joined: merged(kept, [...newlyReady].sort(byText)) });
 }
 
 /** Remembers since when an instance that has joined lacks its node, in lists that can be believed. */
@@ -592,7 +609,7 @@ function noteLostNodes(
     return state;
   }
   if (matched === instances.length) {
-    return state.lostNodes.length === 0 ? state : { ...state, lostNodes: NONE };
+    return state.lostNodes.length === 0 ? state : stateWith(state, { lostNodes: NONE });
   }
   const lostNodes: LostNode[] = [];
   for (let i = 0; i < instances.length; i++) {
@@ -609,7 +626,7 @@ function noteLostNodes(
   const same =
     lostNodes.length === state.lostNodes.length &&
     lostNodes.every((each, n) => each === state.lostNodes[n]);
-  return same ? state : { ...state, lostNodes };
+  return same ? state : stateWith(state, { lostNodes });
 }
 
 /** How long an instance that has joined has been without its node; 0: it has one, or it cannot be told. */
@@ -665,35 +682,11 @@ function beginRepairs(
     return state;
   }
   const begun: DrainIntent[] = [];
-  let replaced = state.drains;
   let { joinFailures, joinFailedAtMs } = state;
   const failedZones: string[] = [];
   let repairing = state.drains.some((drain) => drain.reason === 'unhealthy');
   const nodesComplete = joined.complete;
   let failedNow = 0;
-  const begin = (
-    instance: Instance,
-    node: KubeNode | null,
-    reason: DrainReason,
-    instead: DrainIntent | undefined,
-  ): void => {
-    if (instead !== undefined) {
-      replaced = replaced.filter((each) => each !== instead);
-    }
-    begun.push({
-      id: doomedDrainId(instance.id),
-      instanceId: instance.id,
-      nodeName: node?.name ?? null,
-      reason,
-      birthEpoch: 0,
-      policy: configured.policy.name,
-      startedAtMs: nowMs,
-      progressedAtMs: nowMs,
-      podsLeft: 0,
-      stage: 'tainting',
-    });
-    events.push({ code: reason, subject: instance.id, value: 0 });
-  };
 
   const marks = seen.inbox?.doomed ?? [];
   const joinTimeoutMs = configured.settings.joinTimeoutSeconds * 1000;
@@ -721,7 +714,7 @@ function beginRepairs(
     if (cause === null && !overdue && !dead) {
       continue;
     }
-    const drain = state.drains.find((each) => each.instanceId === instance.id);
+    const drain = drainOf(state, instance.id);
     if (drain !== undefined && !isReplacedBy(drain, cause)) {
       continue;
     }
@@ -732,7 +725,7 @@ function beginRepairs(
       if ((node === null && !nodesComplete) || (cause === 'rebalance' && node!.cordoned)) {
         continue;
       }
-      begin(instance, node, cause, drain);
+      begun.push(repairDrain(instance, node, cause, configured, nowMs));
     } else if (overdue) {
       // Who has joined is not remembered just now, or cannot be told; or it is not known to be a launch of ours.
       const adopted = !contains(before.known, instance.id) || instance.birthEpoch <= 0;
@@ -745,7 +738,7 @@ function beginRepairs(
       if (!failedZones.includes(instance.zone)) {
         failedZones.push(instance.zone);
       }
-      begin(instance, node, 'never-joined', drain);
+      begun.push(repairDrain(instance, node, 'never-joined', configured, nowMs));
     } else if (dead) {
       alarms.push({ code: 'node-unhealthy', subject: instance.id });
       const deadAnyway =
@@ -756,7 +749,7 @@ function beginRepairs(
         continue;
       }
       repairing = true;
-      begin(instance, node, 'unhealthy', drain);
+      begun.push(repairDrain(instance, node, 'unhealthy', configured, nowMs));
     }
   }
   // A batch that fails together has one cause: up to the breaker each counts, and from then on it is one failed probe (S14).
@@ -769,12 +762,17 @@ function beginRepairs(
   if (begun.length === 0) {
     return state;
   }
-  let after: FleetState = {
-    ...state,
-    drains: [...replaced, ...begun],
+  for (const { reason, instanceId } of begun) {
+    events.push({ code: reason, subject: instanceId, value: 0 });
+  }
+  const others = state.drains.filter(
+    (drain) => !begun.some(({ instanceId }) => instanceId === drain.instanceId),
+  );
+  let after: FleetState = stateWith(state, {
+    drains: [...others, ...begun],
     joinFailures,
     joinFailedAtMs,
-  };
+  });
   // The one probe at a time goes elsewhere: a zone that is broken must not take it for ever (S14).
   if (joinFailures >= 2 && cluster.zones.length > 1) {
     for (const zone of failedZones) {
@@ -784,6 +782,31 @@ function beginRepairs(
     }
   }
   return after;
+}
+
+function drainOf({ drains }: FleetState, instanceId: string): DrainIntent | undefined {
+  return drains.find((drain) => drain.instanceId === instanceId);
+}
+
+function repairDrain(
+  instance: Instance,
+  node: KubeNode | null,
+  reason: DrainReason,
+  { policy }: ConfiguredPolicy,
+  nowMs: number,
+): DrainIntent {
+  return {
+    id: doomedDrainId(instance.id),
+    instanceId: instance.id,
+    nodeName: node?.name ?? null,
+    reason,
+    birthEpoch: 0,
+    policy: policy.name,
+    startedAtMs: nowMs,
+    progressedAtMs: nowMs,
+    podsLeft: 0,
+    stage: 'tainting',
+  };
 }
 
 function isMostlyNotReady(instances: readonly Instance[], { nodeOf }: Joined): boolean {
@@ -835,7 +858,7 @@ function resetJoinBreaker(state: FleetState, workers: readonly Worker[]): FleetS
   const joinedSince = workers.some(
     (worker) => worker.phase === 'ready' && worker.readySinceMs > state.joinFailedAtMs,
   );
-  return joinedSince ? { ...state, joinFailures: 0, joinFailedAtMs: 0 } : state;
+  return joinedSince ? stateWith(state, { joinFailures: 0, joinFailedAtMs: 0 }) : state;
 }
 
 function forgetOldBackoffs(state: FleetState, nowMs: number): FleetState {
@@ -855,7 +878,7 @@ function forgetOldBackoffs(state: FleetState, nowMs: number): FleetState {
   ) {
     return state;
   }
-  return { ...state, victimBackoffs, poolBackoffs };
+  return stateWith(state, { victimBackoffs, poolBackoffs });
 }
 
 /** cluster-autoscaler’s node-group back-off: 5 minutes, doubling to 30. */
@@ -873,14 +896,16 @@ export function withPoolRefused(
   const before = state.poolBackoffs.find((each) => each.zone === zone && each.market === market);
   const failures = (before?.failures ?? 0) + 1;
   const untilMs = nowMs + doubling(POOL_BACKOFF_FIRST_MS, POOL_BACKOFF_LAST_MS, failures);
-  return { ...state, poolBackoffs: [...others, { zone, market, failures, untilMs }] };
+  return stateWith(state, { poolBackoffs: [...others, { zone, market, failures, untilMs }] });
 }
 
 /** Notes a launch that went through: the pool’s failures are forgotten. */
 export function withPoolOpen(state: FleetState, pool: Omit<PoolShare, 'count'>): FleetState {
   const { zone, market } = pool;
   const others = state.poolBackoffs.filter((each) => each.zone !== zone || each.market !== market);
-  return others.length === state.poolBackoffs.length ? state : { ...state, poolBackoffs: others };
+  return others.length === state.poolBackoffs.length
+    ? state
+    : stateWith(state, { poolBackoffs: others });
 }
 
 function doubling(firstMs: number, lastMs: number, failures: number): number {
@@ -987,7 +1012,7 @@ function drainsToUndo(
     return { state, ids, voided };
   }
   const drains = state.drains.filter((drain) => !ids.has(drain.instanceId));
-  return { state: { ...state, drains, victimBackoffs, desired }, ids, voided };
+  return { state: stateWith(state, { drains, victimBackoffs, desired }), ids, voided };
 }
 
 /** After this long a notice, or a hint, that nothing came of is void. */
@@ -1022,11 +1047,10 @@ function buildWorkers(
   if (instances === null) {
     return workers;
   }
-  const noPods: readonly number[] = seen.pods === null ? [] : zeros(seen.pods.shapes.length);
-  const leaving = leavingPhases(state, seen.inbox?.doomed ?? NONE, seen.nowMs);
+  const { nowMs } = seen;
+  const noPods = zeros(seen.pods === null ? 0 : seen.pods.shapes.length);
+  const leaving = leavingPhases(state, seen.inbox?.doomed ?? NONE, nowMs);
   const joinTimeoutMs = settings.joinTimeoutSeconds * 1000;
-  const absentAs = (absence: Absence): Worker =>
-    absentWorker(absence, noPods, state, leaving, joinTimeoutMs, seen.nowMs);
   let next = 0;
   let absent = 0;
   let j = 0;
@@ -1036,7 +1060,8 @@ function buildWorkers(
       absent < state.absent.length &&
       isBefore(state.absent[absent]!.instanceId, instance.id)
     ) {
-      workers.push(absentAs(state.absent[absent++]!));
+      const absence = state.absent[absent++]!;
+      workers.push(absentWorker(absence, noPods, state, leaving, joinTimeoutMs, nowMs));
     }
     if (!isAlive(instance)) {
       continue;
@@ -1052,6 +1077,7 @@ function buildWorkers(
       j++;
     }
     const hasJoined = state.joined[j] === instance.id;
+    j += hasJoined ? 1 : 0;
     const phase =
       returning && node !== null
         ? 'joining'
@@ -1074,13 +1100,18 @@ function buildWorkers(
     });
   }
   while (absent < state.absent.length) {
-    workers.push(absentAs(state.absent[absent++]!));
+    const absence = state.absent[absent++]!;
+    workers.push(absentWorker(absence, noPods, state, leaving, joinTimeoutMs, nowMs));
   }
   return workers;
 }
 
 function zeros(length: number): number[] {
-  return new Array<number>(length).fill(0);
+  const counts: number[] = [];
+  for (let s = 0; s < length; s++) {
+    counts.push(0);
+  }
+  return counts;
 }
 
 /** One that has never joined is on its way, as Describe lags, and forgets; one that has is supply that cannot be seen. */
@@ -1239,26 +1270,24 @@ const NONE: readonly never[] = [];
 function strayTaints(seen: Seen, state: FleetState, joined: Joined): readonly string[] {
   let strays: string[] | null = null;
   for (const node of joined.nodeOf) {
-    if (node === null || node.taintIntentId === null) {
-      continue;
+    if (node !== null && node.taintIntentId !== null && isStray(node, seen, state)) {
+      (strays ??= []).push(node.name);
     }
-    // A drain that took over from another taints anew: taking the old taint off first would only let pods in.
-    if (
-      state.drains.some((drain) => drain.id === node.taintIntentId || drain.nodeName === node.name)
-    ) {
-      continue;
-    }
-    // Paused takes all of them off, a marked node’s too (S18).
-    if (
-      seen.mode !== 'paused' &&
-      (seen.inbox === null ||
-        seen.inbox.doomed.some((mark) => doomedDrainId(mark.instanceId) === node.taintIntentId))
-    ) {
-      continue;
-    }
-    (strays ??= []).push(node.name);
   }
   return strays ?? NONE;
+}
+
+function isStray({ name, taintIntentId }: KubeNode, seen: Seen, { drains }: FleetState): boolean {
+  // A drain that took over from another taints anew: taking the old taint off first would only let pods in.
+  if (drains.some((drain) => drain.id === taintIntentId || drain.nodeName === name)) {
+    return false;
+  }
+  // Paused takes all of them off, a marked node’s too (S18).
+  return (
+    seen.mode === 'paused' ||
+    (seen.inbox !== null &&
+      !seen.inbox.doomed.some((mark) => doomedDrainId(mark.instanceId) === taintIntentId))
+  );
 }
 
 /** Marks of instances that are no longer there, and those that came to nothing, with a drain of theirs or without. */

@@ -143,6 +143,33 @@ export function emptyState(policy: string): FleetState {
   };
 }
 
+/**
+ * The state with these changes. Written out field by field, so that every state has the same ones in the same order: a copy
+ * by `...` is laid out anew at each place in the code that makes one, and whoever reads the state then has to find its way.
+ */
+export function stateWith(state: FleetState, changes: Partial<FleetState>): FleetState {
+  const after = { ...state, ...changes };
+  return {
+    schema: after.schema,
+    desired: after.desired,
+    lastScaleUpAtMs: after.lastScaleUpAtMs,
+    lastScaleDownAtMs: after.lastScaleDownAtMs,
+    recoveryUntilMs: after.recoveryUntilMs,
+    known: after.known,
+    joined: after.joined,
+    lostNodes: after.lostNodes,
+    absent: after.absent,
+    launches: after.launches,
+    drains: after.drains,
+    poolBackoffs: after.poolBackoffs,
+    victimBackoffs: after.victimBackoffs,
+    joinFailures: after.joinFailures,
+    joinFailedAtMs: after.joinFailedAtMs,
+    policy: after.policy,
+    memory: after.memory,
+  };
+}
+
 const instant = z.number().int();
 const market = z.enum(['on-demand', 'spot']);
 

@@ -19,15 +19,15 @@ const REQUESTS_MIN = 1e-6;
  * (Equation Research for Gomez, 2009). How soon they retry and how long they stay away nobody has measured for this shop.
  */
 export class Clients {
-  readonly #retryRatio: number;
-  readonly #retriesMax: number;
-  readonly #retrySteps: number;
-  readonly #awayStep: number;
+  readonly #retryRatio: number = 0;
+  readonly #retriesMax: number = 0;
+  readonly #retrySteps: number = 0;
+  readonly #awayStep: number = 0;
   /** Requests by how often they were tried before: those in the queue with the ones that arrive. */
   readonly #mix: Float64Array;
   /** Retries by the step in which they are due, round: `[step % steps × tries + try]`. */
   readonly #due: Float64Array;
-  readonly #tries: number;
+  readonly #tries: number = 0;
   #step = 0;
   #firstTries = 0;
   #queued = 0;

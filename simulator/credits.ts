@@ -38,11 +38,11 @@ export function creditsOf(
  */
 export class Credits {
   /** Whether `capacityMillicpu` can be less than all of it: standard mode. */
-  readonly limited: boolean;
-  readonly #stepSeconds: number;
-  readonly #millicpu: number;
-  readonly #earnedCpuMs: number;
-  readonly #dayCpuMs: number;
+  readonly limited: boolean = false;
+  readonly #stepSeconds: number = 0;
+  readonly #millicpu: number = 0;
+  readonly #earnedCpuMs: number = 0;
+  readonly #dayCpuMs: number = 0;
   /** Credits saved, or below 0 the surplus spent and not yet paid back. */
   #balanceCpuMs: Float64Array;
   #chargedCpuMs: Float64Array;

@@ -53,7 +53,7 @@ export interface ElasticityMetrics {
 
 /** Collects one run, tick by tick, in constant space. */
 export class ElasticityMeter {
-  private readonly tickMs: number;
+  private readonly tickMs: number = 0;
   private tickCount = 0;
   private underTicks = 0;
   private overTicks = 0;

@@ -149,15 +149,15 @@ export interface HorizontalPodAutoscalerOptions {
  * recommendations, for the stabilization window; it starts without either.
  */
 export class HorizontalPodAutoscaler {
-  private readonly replicasMin: number;
-  private readonly replicasMax: number;
-  private readonly targetUtilizationPercent: number;
-  private readonly ratioLow: number;
-  private readonly ratioHigh: number;
-  private readonly requestMillicpu: number;
-  private readonly scaleDownWindowMs: number;
-  private readonly syncMs: number;
-  private readonly metricsLagMs: number;
+  private readonly replicasMin: number = 0;
+  private readonly replicasMax: number = 0;
+  private readonly targetUtilizationPercent: number = 0;
+  private readonly ratioLow: number = 0;
+  private readonly ratioHigh: number = 0;
+  private readonly requestMillicpu: number = 0;
+  private readonly scaleDownWindowMs: number = 0;
+  private readonly syncMs: number = 0;
+  private readonly metricsLagMs: number = 0;
 
   private syncedAtMs = -Infinity;
 

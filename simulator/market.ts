@@ -68,7 +68,7 @@ interface Shortage {
  */
 export class SpotMarket {
   readonly #scenario: Scenario;
-  readonly #firstStepAtMs: number;
+  readonly #firstStepAtMs: number = 0;
   readonly #happenings: readonly Happening[];
   readonly #shortages: readonly Shortage[];
   #next = 0;

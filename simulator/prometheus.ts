@@ -60,9 +60,9 @@ const NO_NAMES: readonly string[] = [];
  * Targets are one exporter a node, kube-state-metrics, and the shop.
  */
 export class Prometheus {
-  readonly #scrapeMs: number;
-  readonly #scrapes: number;
-  readonly #coresTotal: number;
+  readonly #scrapeMs: number = 0;
+  readonly #scrapes: number = 0;
+  readonly #coresTotal: number = 0;
   /** `idle[scrape % scrapes][slot]`, seconds summed over the node’s CPUs. */
   readonly #idle: Float64Array[];
   readonly #scrapedAtMs: Float64Array;
@@ -75,7 +75,7 @@ export class Prometheus {
   /** The last scrape after which a node’s series is not plain: a sample was missed, or its counters began anew; -1: none. */
   #disturbed: Int32Array;
   #resets: CounterReset[] = [];
-  readonly #failedRatio: number;
+  readonly #failedRatio: number = 0;
   readonly #outages: PrometheusSettings['outages'];
   readonly #random: RandomStream | null;
   /** Whether this step’s scrape took place at all. */
@@ -183,21 +183,24 @@ export class Prometheus {
     const scrape = ++this.#scrape;
     const at = scrape % this.#scrapes;
     const row = this.#idle[at]!;
+    const first = this.#first;
+    const last = this.#last;
+    const failedRatio = this.#failedRatio;
     this.#scrapedAtMs[at] = nowMs;
     let scraped = upCount;
     for (let i = 0; i < upCount; i++) {
       const slot = upSlots[i]!;
-      if (this.#failedRatio > 0 && nodeLuck(nodesLuck, slot) < this.#failedRatio) {
+      if (failedRatio > 0 && nodeLuck(nodesLuck, slot) < failedRatio) {
         row[slot] = NO_SAMPLE;
         this.#disturbed[slot] = scrape;
         scraped--;
         continue;
       }
       row[slot] = idleSeconds[slot]!;
-      if (this.#first[slot]! < 0) {
-        this.#first[slot] = scrape;
+      if (first[slot]! < 0) {
+        first[slot] = scrape;
       }
-      this.#last[slot] = scrape;
+      last[slot] = scrape;
     }
     this.#upCount[at] = upCount;
     this.#scrapedCount[at] = scraped;

@@ -5,6 +5,7 @@ import {
   JOURNAL_SCHEMA,
   placeLaunches,
   runSync,
+  stateWith,
   type Cluster,
   type ConfiguredPolicy,
   type CycleInput,
@@ -270,12 +271,11 @@ function startFleet(
   const shares = placeLaunches(empty, cluster, settings, count);
   world.startWith(shares.flatMap((share) => new Array<typeof share>(share.count).fill(share)));
   const known = world.aliveInstances().map((instance) => instance.id);
-  const state = {
-    ...emptyState(configured.policy.name),
+  const state = stateWith(emptyState(configured.policy.name), {
     known,
     joined: known,
     desired: known.length,
-  };
+  });
   table.stored = { kind: 'known', state };
 }
 

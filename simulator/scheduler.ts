@@ -9,8 +9,8 @@ const NONE = -1;
 
 /** Room on nodes, by slot. Capacity grows with `ensureSlots`. */
 export class Scheduler {
-  readonly allocatableMillicpu: number;
-  readonly allocatableMib: number;
+  readonly allocatableMillicpu: number = 0;
+  readonly allocatableMib: number = 0;
   /** Requested by the pods bound to each slot. */
   usedMillicpu: Int32Array;
   usedMib: Int32Array;

@@ -188,15 +188,15 @@ export interface BilledInstance {
 export class World {
   readonly scenario: Scenario;
   readonly demand: Demand;
-  readonly seed: number;
+  readonly seed: number = 0;
   readonly shapes: readonly PodShape[];
   readonly prometheus: Prometheus;
   /** The step that comes next, and the instant of the last one. */
   stepIndex = 0;
-  nowMs: number;
+  nowMs = 0;
 
   readonly #workloads: readonly Workload[];
-  readonly #shapeCount: number;
+  readonly #shapeCount: number = 0;
   readonly #scheduler: Scheduler;
   readonly #hpa: HorizontalPodAutoscaler;
   #hpaSyncedAtMs = -Infinity;
@@ -204,8 +204,16 @@ export class World {
   readonly market: SpotMarket;
   readonly #startup: Startup;
   readonly #clients: Clients;
-  readonly #stepSeconds: number;
-  readonly #endAtMs: number;
+  readonly #stepSeconds: number = 0;
+  readonly #cpuMsPerRequest: number = 0;
+  readonly #timeoutSeconds: number = 0;
+  readonly #millicpu: number = 0;
+  readonly #systemMillicpu: number = 0;
+  readonly #mib: number = 0;
+  readonly #systemMib: number = 0;
+  /** Of one pod, by shape. */
+  readonly #workingSetMib: Float64Array;
+  readonly #endAtMs: number = 0;
 
   // ---- instances and nodes, by slot
   #slots = 16;
@@ -315,7 +323,14 @@ export class World {
     this.#startup = new Startup(scenario.startup, seed, firstStepAtMs);
     this.#clients = new Clients(scenario.workload.clients, this.#stepSeconds);
     const { cluster, workload } = scenario;
+    this.#cpuMsPerRequest = workload.cpuMsPerRequest;
+    this.#timeoutSeconds = workload.timeoutSeconds;
+    this.#millicpu = cluster.worker.millicpu;
+    this.#systemMillicpu = cluster.systemMillicpu;
+    this.#mib = cluster.worker.mib;
+    this.#systemMib = cluster.systemMib;
     this.#workloads = workloadsOf(scenario);
+    this.#workingSetMib = Float64Array.from(this.#workloads, (each) => each.workingSetMib);
     this.shapes = this.#workloads.map((each) => each.shape);
     this.#shapeCount = this.shapes.length;
     this.#scheduler = new Scheduler(
@@ -392,12 +407,11 @@ export class World {
    * (docs/decisions/030).
    */
   #serve(requestsPerSecond: number): void {
-    const { cpuMsPerRequest, timeoutSeconds } = this.scenario.workload;
-    const {
-      worker: { millicpu },
-      systemMillicpu,
-    } = this.scenario.cluster;
     const seconds = this.#stepSeconds;
+    const cpuMsPerRequest = this.#cpuMsPerRequest;
+    const timeoutSeconds = this.#timeoutSeconds;
+    const millicpu = this.#millicpu;
+    const systemMillicpu = this.#systemMillicpu;
     const clients = this.#clients;
     const offered = requestsPerSecond * seconds;
     const arrived = clients.arrive(offered);
@@ -408,6 +422,7 @@ export class World {
     const shapes = this.#shapeCount;
     const up = this.#up;
     const running = this.#running;
+    const others = this.#othersMillicpu;
     const idle = this.#idleSeconds;
     const usedMillicpu = this.#usedMillicpu;
     const credits = this.#credits;
@@ -419,7 +434,7 @@ export class World {
     const upCount = this.#upCount;
     for (let i = 0; i < upCount; i++) {
       const slot = up[i]!;
-      const other = systemMillicpu + this.#othersMillicpu[slot]!;
+      const other = systemMillicpu + others[slot]!;
       const capacity = limited ? credits.capacityMillicpu(slot) : millicpu;
       const room = capacity - other;
       const web = running[slot * shapes]!;
@@ -473,13 +488,11 @@ export class World {
     if (this.#upCount === 0) {
       return 0;
     }
-    const { worker, systemMib } = this.scenario.cluster;
-    let usedMib = this.#upCount * systemMib;
+    let usedMib = this.#upCount * this.#systemMib;
     for (let s = 0; s < this.#shapeCount; s++) {
-      usedMib +=
-        (this.runningTotal[s]! + this.startingTotal[s]!) * this.#workloads[s]!.workingSetMib;
+      usedMib += (this.runningTotal[s]! + this.startingTotal[s]!) * this.#workingSetMib[s]!;
     }
-    return Math.min(100, (100 * usedMib) / (this.#upCount * worker.mib));
+    return Math.min(100, (100 * usedMib) / (this.#upCount * this.#mib));
   }
 
   /** Pods in phase Pending: without a node, or on one and starting. */

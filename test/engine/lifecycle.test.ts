@@ -311,6 +311,13 @@ describe('an instance’s node is found', () => {
     const result = meet({ pods: pods({ perNode }) });
     expect(result.view.workers.map((each) => each.pods)).toEqual([[0], [4], [0]]);
   });
+
+  test('a node that is listed twice has its pods all the same', () => {
+    const { nodes } = fleetOf(3);
+    const perNode = [A, B, C].map((nodeName, n) => ({ nodeName, counts: [n + 1] }));
+    const result = meet({ nodes: nodes!.flatMap((each) => [each, each]), pods: pods({ perNode }) });
+    expect(result.view.workers.map((each) => each.pods)).toEqual([[1], [2], [3]]);
+  });
 });
 
 describe('who is there', () => {
