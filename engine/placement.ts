@@ -174,13 +174,11 @@ export function chooseVictims(
   count: number,
 ): string[] {
   const chosen: Worker[] = [];
-  const tally = tallyPools(view, cluster);
-  const candidates = view.workers
-    .filter((worker) => mayBeRemoved(worker, view))
-    .sort(byLeastDisruption);
-  if (candidates.length === 0) {
+  const byPodCount = removableByPodCount(view);
+  if (byPodCount.length === 0) {
     return [];
   }
+  const tally = tallyPools(view, cluster);
   const movable = zonesThatMayShrink(view, cluster, settings);
   // What stays free for the commonest shape if only its own pods move: an upper bound on the headroom that costs one
   // look at each node, so that a full fleet is not tried node against node.
@@ -191,7 +189,7 @@ export function chooseVictims(
   for (const worker of view.workers) {
     free += freeFor(headroom, worker, view);
   }
-  for (const worker of candidates) {
+  for (const worker of leastDisruptionFirst(byPodCount)) {
     if (chosen.length >= count) {
       break;
     }
@@ -271,9 +269,31 @@ export function holdsPinnedPod(worker: Worker, view: View): boolean {
   return false;
 }
 
+/** Workers that may be removed by themselves, at the index of how many pods each has. */
+function removableByPodCount(view: View): Worker[][] {
+  const byPodCount: Worker[][] = [];
+  for (const worker of view.workers) {
+    if (mayBeRemoved(worker, view)) {
+      (byPodCount[podCount(worker)] ??= []).push(worker);
+    }
+  }
+  return byPodCount;
+}
+
+/** Fewest pods to move first, then the newest; those of many pods are sorted only when it comes to them. */
+function* leastDisruptionFirst(byPodCount: readonly Worker[][]): Generator<Worker> {
+  for (const workers of byPodCount) {
+    yield* workers?.sort(newestFirst) ?? [];
+  }
+}
+
+function newestFirst(a: Worker, b: Worker): number {
+  return b.launchedAtMs - a.launchedAtMs || (a.id < b.id ? -1 : 1);
+}
+
 /** Fewest pods to move first, then the newest. */
 export function byLeastDisruption(a: Worker, b: Worker): number {
-  return podCount(a) - podCount(b) || b.launchedAtMs - a.launchedAtMs || (a.id < b.id ? -1 : 1);
+  return podCount(a) - podCount(b) || newestFirst(a, b);
 }
 
 export function podCount(worker: Worker): number {
@@ -323,7 +343,12 @@ interface Headroom {
   readonly pods: number;
 }
 
+const NO_HEADROOM: Headroom = { shape: -1, pods: 0 };
+
 function headroomOf(view: View, cluster: Cluster, percent: number): Headroom {
+  if (percent === 0) {
+    return NO_HEADROOM;
+  }
   const shape = commonestShape(view);
   const perNode = shape < 0 ? 0 : podsPerNode(view.shapes[shape]!, cluster.template);
   return { shape, pods: Math.ceil((perNode * percent) / 100) };
