@@ -658,6 +658,7 @@ function* carryOut(act: Act, reconciled: Reconciled): Process<void> {
     act.nowMs = answer.completedAtMs;
     if (!answer.ok) {
       act.events.push({ code: 'effect-failed', subject: 'untaintNode', value: 0 });
+      act.alarms.push({ code: 'node-unchanged', subject: nodeName });
     }
   }
   for (const nodeName of reconciled.orphanNodes) {
@@ -668,6 +669,7 @@ function* carryOut(act: Act, reconciled: Reconciled): Process<void> {
     act.nowMs = answer.completedAtMs;
     if (!answer.ok) {
       act.events.push({ code: 'effect-failed', subject: 'deleteNode', value: 0 });
+      act.alarms.push({ code: 'node-unchanged', subject: nodeName });
     }
   }
   if (act.state.drains.length > 0) {

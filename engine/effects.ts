@@ -159,6 +159,7 @@ export type AlarmCode =
   | 'observation-contradicts-state'
   | 'instance-unlisted'
   | 'node-unmatched'
+  | 'node-unchanged'
   | 'state-lost'
   | 'join-failing'
   | 'node-unhealthy'

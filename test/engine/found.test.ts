@@ -481,6 +481,22 @@ describe('what is seen', () => {
     ).toBe(true);
   });
 
+  test.each(['untaintNode', 'deleteNode'] as const)(
+    'a node that is not rid of our taint, or of its object, is told of (%s)',
+    (kind) => {
+      const fleet =
+        kind === 'untaintNode'
+          ? withNode(fleetOf(3), A, { taintIntentId: 'forgotten' })
+          : withInstance(fleetOf(3), A, { state: 'terminated' });
+      const played = play({ seen: fleet, stored: known(state()), answers: { [kind]: TIMEOUT } });
+      expect(only(played, kind)).toHaveLength(1);
+      expect(alarmsOf(played)).toContain('node-unchanged');
+      expect(alarmsOf(play({ seen: fleet, stored: known(state()) }))).not.toContain(
+        'node-unchanged',
+      );
+    },
+  );
+
   test('an instance that is alive by its id and in no list is an alarm', () => {
     const absent = [
       { instanceId: 'i-09', sinceMs: NOW - 30 * MINUTE, seen: true, zone: '', market: 'spot' },
