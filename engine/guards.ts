@@ -266,7 +266,10 @@ export function probeDelayMs(joinFailures: number): number {
   return Math.min(delayMs, JOIN_PROBE_LAST_MS);
 }
 
-/** The dearest that the addition could be: every new node on demand. */
+/**
+ * The dearest that the addition could be: every new node on demand, and every one that is there and cannot be seen, unless it is
+ * remembered where it was launched.
+ */
 function checkSpend(asked: Asked, { view, cluster, settings }: GuardInput): RuleVerdict {
   const limit = settings.spendMaxBdtPerHour;
   if (limit === 0) {
@@ -274,7 +277,7 @@ function checkSpend(asked: Asked, { view, cluster, settings }: GuardInput): Rule
   }
   let spendBdtPerHour = asked.repair * cluster.onDemandBdtPerHour;
   for (const worker of view.workers) {
-    spendBdtPerHour += hourlyBdt(cluster, worker.market);
+    spendBdtPerHour += hourlyBdt(cluster, worker.zone === '' ? 'on-demand' : worker.market);
   }
   for (const share of view.unanswered) {
     spendBdtPerHour += share.count * hourlyBdt(cluster, share.market);

@@ -705,7 +705,12 @@ const podsProtected: Invariant = {
             );
             const { stored } = facts.table;
             const desired = stored.kind === 'known' ? (stored.state.desired ?? 0) : 0;
-            const wanted = Math.min(desired, facts.settings.nodeCountMax);
+            // What a policy has only just asked for replaces nobody.
+            const asked = facts.launches.reduce(
+              (sum, { count, repair }) => sum + count - repair,
+              0,
+            );
+            const wanted = Math.min(desired - asked, facts.settings.nodeCountMax);
             if (others.length < wanted) {
               fail(
                 `${nodeOf(effect.uid)} is drained for a hint with ${others.length} others Ready; ${wanted} are meant to be there`,

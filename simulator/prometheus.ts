@@ -38,7 +38,7 @@ interface DisturbedSeries {
 
 /** What fails, and the luck of each scrape. */
 export interface PrometheusFailures {
-  readonly settings: PrometheusSettings;
+  readonly settings: Pick<PrometheusSettings, 'failedScrapePercent' | 'outages'>;
   readonly random: RandomStream;
 }
 

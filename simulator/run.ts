@@ -15,6 +15,7 @@ import {
   type Result,
 } from '../engine/index.ts';
 import { CrashedCycle, withFaults, type Fault, type FaultMode } from './faults/index.ts';
+import { Alertmanager } from './alertmanager.ts';
 import { ingest, INGEST_MS } from './ingest.ts';
 import { Interpreter } from './interpret.ts';
 import {
@@ -129,7 +130,14 @@ export function run(options: RunOptions): Run {
 
   // When the ingest function starts a cycle ahead of its time: all that AWS announces within a step starts one.
   let startedByEventAtMs = Infinity;
+  let startedByAlertAtMs = Infinity;
+  const { alertAfterSeconds } = scenario.prometheus;
+  const alertmanager = alertAfterSeconds === null ? null : new Alertmanager(alertAfterSeconds);
   const stepped = (): void => {
+    if (alertmanager?.knocks(world) === true) {
+      table.kick(world.nowMs);
+      startedByAlertAtMs = Math.min(startedByAlertAtMs, world.nowMs + INGEST_MS);
+    }
     if (world.market.announced.length > 0) {
       ingest(world.market.announced, table, world);
       world.market.announced = [];
@@ -187,14 +195,17 @@ export function run(options: RunOptions): Run {
   const cycleMs = scenario.cycleSeconds * 1000;
   let scheduledAtMs = world.nowMs + stream(seed, 'phase', 'cycle').nextInt(cycleMs);
   while (!world.done) {
-    const nowMs = Math.min(scheduledAtMs, startedByEventAtMs);
+    const nowMs = Math.min(scheduledAtMs, startedByEventAtMs, startedByAlertAtMs);
     if (world.nextStepAtMs <= nowMs) {
       world.step();
       stepped();
       continue;
     }
-    const trigger = startedByEventAtMs < scheduledAtMs ? 'spot' : 'schedule';
+    const trigger =
+      nowMs === scheduledAtMs ? 'schedule' : nowMs === startedByEventAtMs ? 'spot' : 'alert';
+    // A cycle that begins hears of everything that happened before it.
     startedByEventAtMs = Infinity;
+    startedByAlertAtMs = Infinity;
     const due: CycleInput = {
       nowMs,
       triggeredAtMs: nowMs,

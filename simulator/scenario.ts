@@ -127,6 +127,8 @@ const marketEventSettings = section({
   until: instant(),
 });
 
+const ALERT_SECONDS = 'expected null (no alerts) or a whole number from 0 to 3600';
+
 const VCPUS = 'expected null (no limit) or a whole number from 1 to 1000000';
 
 const marketSettings = section({
@@ -143,6 +145,12 @@ const outageSettings = section({ from: instant(), to: instant() });
 const prometheusSettings = section({
   failedScrapePercent: number(0, 100).default(0),
   outages: z.array(outageSettings, 'expected a list of outages').default([]),
+  alertAfterSeconds: z
+    .int(ALERT_SECONDS)
+    .min(0, ALERT_SECONDS)
+    .max(3600, ALERT_SECONDS)
+    .nullable()
+    .default(null),
 });
 
 const calendarSettings = section({

@@ -68,6 +68,11 @@ export class Table {
     this.inbox = { ...this.inbox, doomed: [...others, mark] };
   }
 
+  /** What the alert function writes without the lock (S19). */
+  kick(nowMs: number): void {
+    this.inbox = { ...this.inbox, kickedAtMs: nowMs };
+  }
+
   clearInbox(marks: Inbox['doomed'], kickedAtMs: number | null): void {
     const doomed = this.inbox.doomed.filter(
       (mark) =>

@@ -673,6 +673,19 @@ describe('spend: a ceiling on BDT an hour, every new node taken as on demand', (
     });
   });
 
+  test('one that cannot be seen costs what it costs where it was launched, and on demand where that is not known', () => {
+    const absent = (zone: string) =>
+      worker('j', { phase: 'absent', zone, market: 'spot', launchedAtMs: NOW });
+    const spendBefore = (zone: string): number =>
+      through({
+        ...limit(100),
+        count: 1,
+        seen: { workers: [...workers(3), absent(zone)] },
+      } as Question).observed - 10;
+    expect(spendBefore('a')).toBe(23 + 3);
+    expect(spendBefore('')).toBe(23 + 10);
+  });
+
   test('without a ceiling its numbers are nothing', () => {
     expect(through({ ...limit(0), count: 2 } as Question)).toMatchObject({
       observed: 0,

@@ -115,6 +115,8 @@ export interface Case {
   readonly mode: { readonly is: Mode; readonly from: number; readonly to: number };
   /** Nodes that fall back to their baseline when their CPU credits run out; left out, they do not. */
   readonly credits?: 'standard';
+  /** When Alertmanager starts cycles ahead of their time; null, or left out: it does not. */
+  readonly alertAfterSeconds?: number | null;
 }
 
 /** Nothing asked, nothing wrong: what a kept counterexample differs from. */
@@ -308,6 +310,7 @@ export const anyCase: fc.Arbitrary<Case> = fc.record({
       to: whole(10, 60),
     }),
   ),
+  alertAfterSeconds: fc.option(fc.constantFrom(0, 15), { freq: 2 }),
 });
 
 const BUCKET_MS = 600_000;
@@ -371,6 +374,7 @@ export function build(each: Case): Built {
         ),
       },
       prometheus: {
+        alertAfterSeconds: each.alertAfterSeconds ?? null,
         failedScrapePercent: each.failedScrapePercent,
         outages: each.prometheusOutages.flatMap((span) =>
           until(span).map(([from, to]) => ({ from, to })),

@@ -19,7 +19,7 @@ export const EXPECTED: readonly string[] = [
   ...['max', 'min', 'joining-works', 'nothing-in-flight', 'victim', 'step', 'spend', 'pools'].map(
     (rule) => `guard ${rule} clips`,
   ),
-  ...['decided', 'lock-held', 'lock-unavailable', 'lock-lost', 'stale-trigger'].map(
+  ...['decided', 'lock-held', 'lock-unavailable', 'lock-lost', 'stale-trigger', 'too-soon'].map(
     (outcome) => `outcome ${outcome}`,
   ),
   ...[

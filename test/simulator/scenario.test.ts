@@ -100,7 +100,7 @@ describe('parseScenario', () => {
         onDemandVcpusMax: null,
         events: [],
       },
-      prometheus: { failedScrapePercent: 0, outages: [] },
+      prometheus: { failedScrapePercent: 0, outages: [], alertAfterSeconds: null },
       calendar: [],
       faults: [],
       timeZoneOffsetMinutes: 360,
