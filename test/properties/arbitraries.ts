@@ -310,7 +310,7 @@ export const anyCase: fc.Arbitrary<Case> = fc.record({
       to: whole(10, 60),
     }),
   ),
-  alertAfterSeconds: fc.option(fc.constantFrom(0, 15), { freq: 2 }),
+  alertAfterSeconds: fc.option(fc.constantFrom(0, 15), { nil: null, freq: 2 }),
 });
 
 const BUCKET_MS = 600_000;
