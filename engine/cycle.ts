@@ -257,7 +257,11 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
   if (input.mode === 'observe') {
     act.state = observed(stateBefore, act.state);
   }
-  const committed = isStored(act) ? 'ok' : yield* commit(act);
+  // Nodes were listed after the state was read. Another may have taken over in between and tainted one for a drain that we
+  // know nothing of: before a taint is taken for a stray one, or a node for an orphan, the table says whose the fleet is.
+  const tidies =
+    input.mode !== 'observe' && reconciled.strayTaints.length + reconciled.orphanNodes.length > 0;
+  const committed = isStored(act) && !tidies ? 'ok' : yield* commit(act, tidies);
   if (committed === 'lock-lost') {
     act.events.push({ code: 'effect-failed', subject: 'commitState', value: 0 });
     const left: DecisionRecord = { ...record, outcome: 'lock-lost', decided: null };
@@ -574,9 +578,13 @@ function isStored(act: Act): boolean {
   return act.state === act.committed && act.epoch === act.lockEpoch;
 }
 
-/** Writes the state, fenced by owner and epoch; nothing to do when the table has it already. */
-function* commit(act: Act): Process<'ok' | 'lock-lost' | 'failed'> {
-  if (isStored(act)) {
+/**
+ * Writes the state, fenced by owner and epoch; nothing to do when the table has it already.
+ *
+ * @param always writes it all the same, to learn whether the lock is still ours
+ */
+function* commit(act: Act, always = false): Process<'ok' | 'lock-lost' | 'failed'> {
+  if (isStored(act) && !always) {
     return 'ok';
   }
   if (!hasTime(act, CLOSING_CALLS)) {
@@ -654,7 +662,9 @@ function* carryOut(act: Act, reconciled: Reconciled): Process<void> {
     if (!mayMutate(act)) {
       return;
     }
-    const answer = yield* perform({ kind: 'untaintNode', nodeName });
+    // The very taint that was seen: whoever has taken over since may have put another in its place.
+    const intentId = reconciled.seen.nodes!.find(({ name }) => name === nodeName)!.taintIntentId!;
+    const answer = yield* perform({ kind: 'untaintNode', nodeName, intentId });
     act.nowMs = answer.completedAtMs;
     if (!answer.ok) {
       act.events.push({ code: 'effect-failed', subject: 'untaintNode', value: 0 });

@@ -107,8 +107,11 @@ interface EffectTypes {
     request: { nodeName: string; intentId: string; resourceVersion: string };
     result: Outcome<object, 'conflict' | 'not-found'>;
   };
-  /** Takes our taint off, if it is there. A person’s cordon is not ours (S18). */
-  untaintNode: { request: { nodeName: string }; result: Outcome<object, 'not-found'> };
+  /** Takes our taint off, if it is there for that intent: another’s stays. A person’s cordon is not ours (S18). */
+  untaintNode: {
+    request: { nodeName: string; intentId: string };
+    result: Outcome<object, 'not-found'>;
+  };
   /** The eviction subresource with the pod’s UID as precondition. Accepted is not gone (S22). */
   evictPod: {
     request: { namespace: string; name: string; uid: string };

@@ -129,7 +129,7 @@ export class Interpreter {
           : { ok: false, certainty: 'refused', reason: answer, completedAtMs };
       }
       case 'untaintNode':
-        return world.untaint(effect.nodeName)
+        return world.untaint(effect.nodeName, effect.intentId)
           ? { ok: true, completedAtMs }
           : { ok: false, certainty: 'refused', reason: 'not-found', completedAtMs };
       case 'evictPod': {

@@ -1051,12 +1051,14 @@ export class World {
     return 'ok';
   }
 
-  untaint(nodeName: string): boolean {
+  /** Takes our taint off: the one for that intent, or whichever it is. False: there is no such node. */
+  untaint(nodeName: string, intentId: string | null = null): boolean {
     const slot = this.#nodeSlot(nodeName);
     if (slot < 0) {
       return false;
     }
-    if (this.#taint[slot] === null) {
+    const taint = this.#taint[slot];
+    if (taint === null || (intentId !== null && taint !== intentId)) {
       return true;
     }
     this.#taint[slot] = null;

@@ -67,14 +67,16 @@ export function kubernetesPerformers(api: KubernetesApi): Performers<Kind> {
     taintNode: ({ nodeName, intentId, resourceVersion }, signal) =>
       taintNode(api, nodeName, intentId, resourceVersion, signal),
 
-    untaintNode: async ({ nodeName }, signal) => {
+    untaintNode: async ({ nodeName, intentId }, signal) => {
       const path = nodePath(nodeName);
       const node = await readNode(api, path, signal);
       if (node === null) {
         return NOT_FOUND;
       }
       const taints = node.spec?.taints ?? [];
-      const index = taints.findIndex(({ key }) => key === TAINT_KEY);
+      const index = taints.findIndex(
+        ({ key, value = '' }) => key === TAINT_KEY && value === intentId,
+      );
       if (index < 0) {
         return { ok: true };
       }

@@ -133,6 +133,21 @@ describe('intent before action', () => {
     expect(mutations(played)).toEqual([]);
   });
 
+  test('a taint is taken off for a stray one only once the table has said that the lock is still ours', () => {
+    const tainted = withNode(fleetOf(3), idOf(2), { taintIntentId: 'drain-9-new' });
+    const quiet = { seen: tainted, stored: known(three) };
+    const ours = play(quiet);
+    expect(order(ours).indexOf('commitState')).toBeLessThan(order(ours).indexOf('untaintNode'));
+    expect(only(ours, 'untaintNode')).toMatchObject([
+      { nodeName: idOf(2), intentId: 'drain-9-new' },
+    ]);
+    const taken = play({ ...quiet, answers: { commitState: refused('lock-lost') } });
+    expect(taken.record?.outcome).toBe('lock-lost');
+    expect(mutations(taken)).toEqual([]);
+    // There is nothing to write otherwise.
+    expect(only(play({ stored: known(three) }), 'commitState')).toEqual([]);
+  });
+
   test('a successor repeats an unanswered launch byte for byte, under its birth epoch (S4, S5)', () => {
     const first = play({
       ...waiting(3),
@@ -708,7 +723,8 @@ describe('paused', () => {
       seen: { ...seen, pods: pods({ ...seen.pods, unschedulable: [30] }) },
       stored: known({ ...three, desired: 2, drains: [drain(idOf(2))] }),
     });
-    expect(mutations(played)).toEqual([{ kind: 'untaintNode', nodeName: idOf(2) }]);
+    const intentId = 'drain-5-i-02';
+    expect(mutations(played)).toEqual([{ kind: 'untaintNode', nodeName: idOf(2), intentId }]);
     expect(storedState(played).drains).toEqual([]);
   });
 });

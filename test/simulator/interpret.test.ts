@@ -115,7 +115,7 @@ const effects = (): { [K in EffectKind]: EffectOf<K> } => ({
     intentId: 'x',
     resourceVersion: workers(world)[0].resourceVersion,
   },
-  untaintNode: { kind: 'untaintNode', nodeName: first() },
+  untaintNode: { kind: 'untaintNode', nodeName: first(), intentId: 'x' },
   evictPod: { kind: 'evictPod', namespace: 'shop', name: 'p', uid: `${first()}/0/0` },
   terminateInstance: { kind: 'terminateInstance', instanceId: first() },
   deleteNode: { kind: 'deleteNode', nodeName: first() },
@@ -381,12 +381,15 @@ describe('changing nodes', () => {
     expect(ask({ ...taint, nodeName: 'i-none' })).toMatchObject(refused('not-found'));
   });
 
-  it('takes our taint off, also where there is none', () => {
+  it('takes our taint off, also where there is none, and never another’s', () => {
+    const untaint = effects().untaintNode;
     ask(effects().taintNode);
-    expect(ask(effects().untaintNode).ok).toBe(true);
-    expect(ask(effects().untaintNode).ok).toBe(true);
+    expect(ask({ ...untaint, intentId: 'another' }).ok).toBe(true);
+    expect(workers(world)[0].taintIntentId).toBe('x');
+    expect(ask(untaint).ok).toBe(true);
+    expect(ask(untaint).ok).toBe(true);
     expect(workers(world)[0].taintIntentId).toBeNull();
-    expect(ask({ kind: 'untaintNode', nodeName: 'i-none' })).toMatchObject(refused('not-found'));
+    expect(ask({ ...untaint, nodeName: 'i-none' })).toMatchObject(refused('not-found'));
   });
 
   it('deletes a node once', () => {

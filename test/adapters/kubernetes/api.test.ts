@@ -180,11 +180,14 @@ describe('our taint', () => {
     expect(await taint(version())).toEqual({ ok: true });
     const ours = { key: 'node-fleet/draining', value: 'drain-1', effect: 'NoSchedule' };
     expect(taints()).toEqual([theirs, ours]);
-    const untaint = () => perform().untaintNode({ kind: 'untaintNode', nodeName: 'n1' }, signal());
-    expect(await untaint()).toEqual({ ok: true });
+    const untaint = (intentId: string) =>
+      perform().untaintNode({ kind: 'untaintNode', nodeName: 'n1', intentId }, signal());
+    expect(await untaint('drain-0')).toEqual({ ok: true });
+    expect(taints()).toEqual([theirs, ours]);
+    expect(await untaint('drain-1')).toEqual({ ok: true });
     expect(taints()).toEqual([theirs]);
     const before = version();
-    expect(await untaint()).toEqual({ ok: true });
+    expect(await untaint('drain-1')).toEqual({ ok: true });
     expect(version()).toBe(before);
   });
 
@@ -203,7 +206,8 @@ describe('our taint', () => {
     fake.put(kubeNode('n1'));
     await taint(version());
     fake.beforePatch = (node) => fake.put(node);
-    const untaint = () => perform().untaintNode({ kind: 'untaintNode', nodeName: 'n1' }, signal());
+    const untaint = () =>
+      perform().untaintNode({ kind: 'untaintNode', nodeName: 'n1', intentId: 'drain-1' }, signal());
     expect(await untaint()).toEqual({ ok: true });
     fake.beforePatch = () => {};
     await taint(version());
@@ -216,9 +220,8 @@ describe('our taint', () => {
   it('a node that is gone is not found', async () => {
     const notFound = { ok: false, certainty: 'refused', reason: 'not-found' };
     expect(await taint('1')).toEqual(notFound);
-    expect(await perform().untaintNode({ kind: 'untaintNode', nodeName: 'n1' }, signal())).toEqual(
-      notFound,
-    );
+    const untaint = { kind: 'untaintNode', nodeName: 'n1', intentId: 'drain-1' } as const;
+    expect(await perform().untaintNode(untaint, signal())).toEqual(notFound);
   });
 });
 
