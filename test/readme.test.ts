@@ -1,7 +1,7 @@
 // Every command in README.md is run: here, in the order in which it stands there, as a person who follows it would; or by the
 // suite that is named beside it.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { root, temporaryFolder } from './adapters/cli/program.ts';
@@ -60,6 +60,10 @@ test.each(commands.filter((command) => RUN_ELSEWHERE[programOf(command)] === und
       stderr: false,
     });
     expect(stdout).not.toBe('');
+    const [, page] = / -o (\S+\.html)/.exec(command) ?? [];
+    if (page !== undefined) {
+      expect(statSync(join(folder.path, page)).size).toBeLessThan(2_000_000);
+    }
   },
   120_000,
 );

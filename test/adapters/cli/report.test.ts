@@ -163,18 +163,6 @@ describe('report', () => {
     const [, warning] = /^node-fleet: warning: .*?: (.{20})/.exec(stderr) ?? [];
     expect(readFileSync(at('h.html'), 'utf8')).toContain(warning);
   });
-
-  test('every command of the README’s section on it does what it says', async () => {
-    const readme = readFileSync(join(root, 'README.md'), 'utf8');
-    const [, section] = /\n## Report it\n(.*?)\n## /s.exec(readme) ?? [];
-    const commands = [...section.matchAll(/^npm run report -- (.+?) -o (\S+\.html)(.*)$/gm)];
-    expect(commands.length).toBeGreaterThan(1);
-    for (const [, before, output, after] of commands) {
-      const args = `${before} ${after.replace(/#.*/, '')}`.trim().split(/ +/);
-      expect(await report(...args, '-o', at(output))).toMatchObject({ exitCode: 0, stderr: '' });
-      expect(readFileSync(at(output)).length).toBeLessThan(2_000_000);
-    }
-  });
 });
 
 describe('what a report carries for the browser', () => {
