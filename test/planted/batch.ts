@@ -1,0 +1,38 @@
+// What runs in a worker thread, built with a bug in it: the swarm's cases, in the order in which the swarm draws them.
+import { parentPort } from 'node:worker_threads';
+import fc from 'fast-check';
+import { INVARIANTS, InvariantViolation } from '../../simulator/index.ts';
+import { anyCase, runCase } from '../properties/arbitraries.ts';
+
+/** Asked of the thread: so many cases from this seed. */
+export interface Wanted {
+  readonly seed: number;
+  readonly cases: number;
+}
+
+/** Its answer. `invariant` 0: something was thrown that no invariant had said; `why` null: nothing broke. */
+export interface Hunted {
+  readonly cases: number;
+  readonly invariant: number;
+  readonly why: string | null;
+}
+
+parentPort?.on('message', ({ seed, cases }: Wanted) => {
+  parentPort!.postMessage(hunt(seed, cases));
+});
+
+/** Stops at the first case that breaks, and does not make it small. */
+function hunt(seed: number, numRuns: number): Hunted {
+  let cases = 0;
+  const property = fc.property(anyCase, (each) => {
+    cases++;
+    runCase(each, INVARIANTS);
+  });
+  const { failed, errorInstance } = fc.check(property, { seed, numRuns, endOnFailure: true });
+  if (!failed) {
+    return { cases, invariant: 0, why: null };
+  }
+  return errorInstance instanceof InvariantViolation
+    ? { cases, invariant: errorInstance.number, why: errorInstance.message }
+    : { cases, invariant: 0, why: String(errorInstance) };
+}

@@ -1,0 +1,76 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command, InvalidArgumentError } from 'commander';
+import { PLANTED } from './bugs.ts';
+import { look, type Found } from './hunt.ts';
+import { howFound, placed, plantedTable } from './table.ts';
+
+/** Two at a time: each keeps a core busy. */
+const AT_ONCE = 2;
+/** The bundle lies in dist/. */
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+interface Options {
+  readonly only?: string;
+  readonly cases: number;
+  readonly seconds: number;
+  readonly json?: boolean;
+  readonly into?: string;
+}
+
+function whole(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new InvalidArgumentError('expected a whole number from 1 on.');
+  }
+  return value;
+}
+
+await new Command('test:planted')
+  .description(
+    'Plants the bugs of test/planted/bugs.ts one at a time and lets the swarm look for each, from a fixed seed; what a ' +
+      'simulated run cannot show is looked for by the test that is named for it. Exits with 1 where one is not found.',
+  )
+  .option('--only <rule>', 'the bugs of one rule: S4, "mistake 6"')
+  .option('--cases <n>', 'at most so many cases a bug', whole, 4_000)
+  .option('--seconds <n>', 'at most so long a bug', whole, 120)
+  .option('--into <file>', 'writes the table into a document, between its marks')
+  .option('--json', 'prints one JSON object')
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+  .action(async ({ only, cases, seconds, json, into }: Options) => {
+    const bugs = PLANTED.filter(({ rule }) => only === undefined || rule === only);
+    if (bugs.length === 0) {
+      refuse(`--only ${only!}: there is no such rule; expected one like S4, or "mistake 6"`);
+    }
+    if (into !== undefined && only !== undefined) {
+      refuse('--into writes the whole table: leave --only out');
+    }
+    const found: Found[] = [];
+    let next = 0;
+    const working = Array.from({ length: AT_ONCE }, async () => {
+      for (let n = next++; n < bugs.length; n = next++) {
+        found[n] = await look(root, bugs[n]!, { casesMax: cases, seconds });
+        if (json !== true) {
+          process.stdout.write(`${bugs[n]!.rule}: ${bugs[n]!.what}: ${howFound(found[n]!)}\n`);
+        }
+      }
+    });
+    await Promise.all(working);
+    if (json === true) {
+      process.stdout.write(JSON.stringify({ schema: 'node-fleet/planted@1', found }) + '\n');
+    }
+    if (into !== undefined) {
+      const path = resolve(into);
+      writeFileSync(path, placed(readFileSync(path, 'utf8'), plantedTable(found)));
+    }
+    const missed = found.filter(({ swarm, test }) => swarm === null && test !== true).length;
+    process.exitCode = missed === 0 ? 0 : 1;
+  })
+  .parseAsync()
+  .catch((error: unknown) => refuse(error instanceof Error ? error.message : String(error)));
+
+function refuse(why: string): never {
+  process.stderr.write(`node-fleet: ${why}\n`);
+  process.exit(2);
+}
