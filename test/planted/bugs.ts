@@ -38,10 +38,21 @@ export const PLANTED: readonly Planted[] = [
     what: 'the inbox is read with the lists, so a taint may be seen before its mark and is taken off',
     file: CYCLE,
     find: `  const [metrics, instances, nodes, pods] = yield* performAll([
-    { kind: 'queryMetrics', atMs: lock.nowMs, custom },`,
+    { kind: 'queryMetrics', atMs: lock.nowMs, custom },
+    { kind: 'listInstances' },
+    { kind: 'listNodes' },
+    { kind: 'listPods' },
+  ]);
+  const inbox = yield* perform({ kind: 'readInbox' });
+`,
     instead: `  const inbox = yield* perform({ kind: 'readInbox' });
   const [metrics, instances, nodes, pods] = yield* performAll([
-    { kind: 'queryMetrics', atMs: lock.nowMs, custom },`,
+    { kind: 'queryMetrics', atMs: lock.nowMs, custom },
+    { kind: 'listInstances' },
+    { kind: 'listNodes' },
+    { kind: 'listPods' },
+  ]);
+`,
     test: [
       FOUND_AGAIN_TEST,
       'whose taint we see has its mark: the inbox is read after the nodes (S2)',
@@ -196,10 +207,7 @@ export const PLANTED: readonly Planted[] = [
     file: PLACEMENT,
     find: '      !fitsElsewhere(worker, [...leaving, ...chosen], view, cluster, headroom)\n',
     instead: '      false\n',
-    test: [
-      'test/engine/placement.test.ts',
-      'its pods must fit on the Ready workers that stay, or it stays itself',
-    ],
+    test: ['test/engine/placement.test.ts', 'one whose pods do not fit elsewhere'],
   },
   {
     rule: 'S12',
@@ -398,7 +406,7 @@ export const PLANTED: readonly Planted[] = [
     }
     this.#setState`,
     instead: '    this.#setState',
-    test: ['test/simulator/table.test.ts', 'only its holder writes, under its epoch'],
+    test: ['test/simulator/table.test.ts', 'refuses a holder that was superseded'],
   },
   {
     rule: 'mistake 7',
@@ -428,7 +436,7 @@ export const PLANTED: readonly Planted[] = [
     file: PLACEMENT,
     find: 'if (worker.pods[s]! > 0 && view.shapes[s]!.pinnedBy !== null) {',
     instead: 'if (false) {',
-    test: ['test/engine/placement.test.ts', 'nothing that holds a pinned pod'],
+    test: [LIFECYCLE_TEST, 'when a pod that may not be moved turned up on it'],
   },
   {
     rule: 'mistake 13',
