@@ -2,12 +2,14 @@
 import { parentPort } from 'node:worker_threads';
 import fc from 'fast-check';
 import { INVARIANTS, InvariantViolation } from '../../simulator/index.ts';
-import { anyCase, runCase } from '../properties/arbitraries.ts';
+import { anyCase, runCase, type Case } from '../properties/arbitraries.ts';
 
-/** Asked of the thread: so many cases from this seed. */
+/** Asked of the thread: so many cases from this seed, for so long at most, each with these of its fields held. */
 export interface Wanted {
   readonly seed: number;
   readonly cases: number;
+  readonly forMs: number;
+  readonly held: Partial<Case>;
 }
 
 /** Its answer. `invariant` 0: something was thrown that no invariant had said; `why` null: nothing broke. */
@@ -17,19 +19,25 @@ export interface Hunted {
   readonly why: string | null;
 }
 
-parentPort?.on('message', ({ seed, cases }: Wanted) => {
-  parentPort!.postMessage(hunt(seed, cases));
+parentPort?.on('message', (wanted: Wanted) => {
+  parentPort!.postMessage(hunt(wanted));
 });
 
 /** Stops at the first case that breaks, and does not make it small. */
-function hunt(seed: number, numRuns: number): Hunted {
+function hunt({ seed, cases: numRuns, forMs, held }: Wanted): Hunted {
   let cases = 0;
   const property = fc.property(anyCase, (each) => {
     cases++;
-    runCase(each, INVARIANTS);
+    runCase({ ...each, ...held }, INVARIANTS);
   });
-  const { failed, errorInstance } = fc.check(property, { seed, numRuns, endOnFailure: true });
-  if (!failed) {
+  const { errorInstance } = fc.check(property, {
+    seed,
+    numRuns,
+    endOnFailure: true,
+    interruptAfterTimeLimit: forMs,
+    markInterruptAsFailure: false,
+  });
+  if (errorInstance === null) {
     return { cases, invariant: 0, why: null };
   }
   return errorInstance instanceof InvariantViolation

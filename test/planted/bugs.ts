@@ -1,3 +1,5 @@
+import type { Case } from '../properties/arbitraries.ts';
+
 /** The bad twin of a rule: what a tired engineer might have written instead, planted one at a time. */
 export interface Planted {
   /** A rule of safety, or the number of a mistake that others have made. */
@@ -8,6 +10,8 @@ export interface Planted {
   /** A piece of that file that is there exactly once, and what stands there instead. */
   readonly find: string;
   readonly instead: string;
+  /** For what the swarm rarely comes to: fields of its cases that are held, while the others are drawn. */
+  readonly held?: Partial<Case>;
   /** For what a simulated run cannot show: the file and the title of the test that goes red. */
   readonly test?: readonly [file: string, title: string];
 }
@@ -89,6 +93,7 @@ export const PLANTED: readonly Planted[] = [
     file: CYCLE,
     find: "withAnswer(act.state, intent.id, each.number, 'unknown', 0)",
     instead: "withAnswer(act.state, intent.id, each.number, 'refused', 0)",
+    held: { faults: [{ effect: 'launchInstances', mode: 'lost-answer', percent: 60 }] },
   },
   {
     rule: 'S4',
@@ -481,6 +486,39 @@ export const PLANTED: readonly Planted[] = [
     file: 'simulator/world.ts',
     find: 'if (this.#starting[at] === 0 && this.runningTotal[s]! <= this.replicas[s]! - unavailable) {',
     instead: 'if (false) {',
+  },
+  {
+    rule: 'mistake 19',
+    what: 'a window is a number of cycles',
+    file: 'engine/policies/trailing-max.ts',
+    find: 'while (from < memory.length && memory[from]! < nowMs - windowMs) {',
+    instead: 'while (memory.length - from > windowMs / 60_000) {',
+    test: [MISTAKES_TEST, '%s waits as long whether it is asked every 30 s, 1 min or 2 min'],
+  },
+  {
+    rule: 'mistake 20',
+    what: 'a node is bought for a pod that no node could ever hold',
+    file: VIEW,
+    find: `  if (pods === null || pods === 0) {
+    return pods;
+  }
+  if (!view.podsKnown)`,
+    instead: `  if (view.podsKnown && pods === 0) {
+    return view.unschedulable.some((count) => count > 0) ? 1 : 0;
+  }
+  if (pods === null || pods === 0) {
+    return pods;
+  }
+  if (!view.podsKnown)`,
+    test: [MISTAKES_TEST, '%s buys nothing for a pod that no node can hold'],
+  },
+  {
+    rule: 'mistake 21',
+    what: 'whatever is asked for, one node is added',
+    file: 'engine/policies/trailing-max.ts',
+    find: '      const count = target - fleet.supply;\n',
+    instead: '      const count = 1;\n',
+    test: [MISTAKES_TEST, 'trailing-max buys what the waiting pods need, at once'],
   },
   {
     rule: 'mistake 22',

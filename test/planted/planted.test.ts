@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { root } from '../adapters/cli/program.ts';
 import { titlesBelow } from '../reliability.ts';
 import { PLANTED } from './bugs.ts';
-import { FIRST_SEED, look } from './hunt.ts';
+import { look } from './hunt.ts';
 import { withBug } from './plant.ts';
 import { howFound, rowOf, tableIn } from './table.ts';
 
@@ -46,4 +46,28 @@ test('a piece that is not there, or more than once, is an error that names it', 
   expect(() => withBug(bug, 'c')).toThrow('S4: engine/x.ts has "a" 0 times, once is expected');
   expect(() => withBug(bug, 'aa')).toThrow('S4: engine/x.ts has "a" 2 times, once is expected');
   expect(withBug({ ...bug, instead: '$&' }, 'cac')).toBe('c$&c');
+});
+
+test.each([
+  ['S1', 'without the pod list, nothing pending on Prometheus is enough for a removal'],
+  ['S4', 'an attempt at another pool is sent before it is committed'],
+])('%s: "%s" is found where the table says', async (rule, what) => {
+  const bug = PLANTED.find((each) => each.rule === rule && each.what === what)!;
+  const found = await look(root, bug, { casesMax: 30, seconds: 50 });
+  expect(found.swarm).not.toBeNull();
+  expect(read('docs/reliability.md')).toContain(`${rowOf(bug)} ${howFound(found)} |`);
+});
+
+test('without a bug the swarm finds nothing in as many cases', async () => {
+  const harmless = {
+    rule: 'S1',
+    what: 'none',
+    file: 'engine/guards.ts',
+    find: 'const LISTED_LATE_MS = 120_000;',
+    instead: 'const LISTED_LATE_MS = 120_000 ;',
+  } as const;
+  expect(await look(root, harmless, { casesMax: 30, seconds: 50 })).toMatchObject({
+    cases: 30,
+    swarm: null,
+  });
 });

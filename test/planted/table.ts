@@ -1,4 +1,4 @@
-import type { Planted } from './bugs.ts';
+import { PLANTED, type Planted } from './bugs.ts';
 import type { Found } from './hunt.ts';
 
 const MARK = '<!-- planted; do not edit -->\n\n';
@@ -9,7 +9,8 @@ export function howFound({ bug, cases, swarm, test }: Found): string {
   const ran = `${String(cases)} ${cases === 1 ? 'case' : 'cases'}`;
   if (swarm !== null) {
     const by = swarm.invariant === 0 ? 'the run threw' : `invariant ${String(swarm.invariant)}`;
-    return `swarm: ${by} after ${ran} (seed ${String(swarm.seed)})`;
+    const held = bug.held === undefined ? '' : `, ${Object.keys(bug.held).join(' and ')} held`;
+    return `swarm: ${by} after ${ran} (seed ${String(swarm.seed)}${held})`;
   }
   if (test === true) {
     const [file, title] = bug.test!;
@@ -18,12 +19,18 @@ export function howFound({ bug, cases, swarm, test }: Found): string {
   return `not found in ${ran}`;
 }
 
-/** A row for each bug, in the order of the list. */
-export function plantedTable(found: readonly Found[]): string {
+/** A row for each bug, in the order of the list; of those that were not looked for, the row of before. */
+export function plantedTable(found: readonly Found[], before: string): string {
+  const rows = before.split('\n');
   return [
     '| rule | the bug | found by |',
     '| --- | --- | --- |',
-    ...found.map((each) => `${rowOf(each.bug)} ${howFound(each)} |`),
+    ...PLANTED.map((bug) => {
+      const now = found.find((each) => each.bug === bug);
+      return now === undefined
+        ? (rows.find((row) => row.startsWith(rowOf(bug))) ?? `${rowOf(bug)} not looked for |`)
+        : `${rowOf(bug)} ${howFound(now)} |`;
+    }),
   ].join('\n');
 }
 
