@@ -235,6 +235,7 @@ export const PLANTED: readonly Planted[] = [
     file: PLACEMENT,
     find: 'const lacking = lackingByZone(view, cluster);',
     instead: 'const lacking: number[] | null = null;',
+    test: [FOUND_TEST, 'get their node there, and not wherever fewest are'],
   },
   {
     rule: 'S14',
@@ -242,6 +243,10 @@ export const PLANTED: readonly Planted[] = [
     file: GUARDS,
     find: 'const tripped = view.joinFailures >= JOIN_FAILURES_BEFORE_BREAKER;',
     instead: 'const tripped = false;',
+    test: [
+      'test/engine/guards.test.ts',
+      'its numbers are the failures in a row and the two that trip it',
+    ],
   },
   {
     rule: 'S15',
@@ -263,6 +268,7 @@ export const PLANTED: readonly Planted[] = [
     file: VIEW,
     find: '        notReady++;\n        leaving++;',
     instead: '        notReady++;\n        supply++;',
+    test: ['test/engine/view.test.ts', 'a worker that is %s is counted where it belongs'],
   },
   {
     rule: 'S17',
@@ -369,6 +375,7 @@ export const PLANTED: readonly Planted[] = [
     file: CYCLE,
     find: 'const listed = instances.ok ? instances.instances : null;',
     instead: 'const listed = instances.ok ? instances.instances : [];',
+    test: [MISTAKES_TEST, 'an instance list that failed or came empty does not buy the minimum'],
   },
   {
     rule: 'mistake 4',
@@ -479,6 +486,10 @@ export const PLANTED: readonly Planted[] = [
     file: CYCLE,
     find: "if (current.reason !== 'reclaim' && staying.some((pod) => pod.pinnedBy !== null)) {",
     instead: 'if (false) {',
+    test: [
+      MISTAKES_TEST,
+      'pods leave by eviction alone, each by its UID; a voluntary drain stops at a pinned one',
+    ],
   },
   {
     rule: 'mistake 15',
