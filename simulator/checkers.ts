@@ -563,17 +563,22 @@ const informedRemovals: Invariant = {
       },
       cycleEnds: (_, killed) => {
         const cycle = facts.cycle!;
-        if (killed || cycle.commitFailed || cycle.record?.decided?.view.mode !== 'act') {
+        const decided = cycle.record?.decided;
+        if (killed || cycle.commitFailed || !decided || decided.view.mode === 'observe') {
+          return;
+        }
+        const going = facts.drains.find(
+          ({ instanceId, stage }) => voluntary(instanceId) && stage !== 'terminating',
+        );
+        if (going === undefined) {
           return;
         }
         const waiting = cycle.waiting ?? 0;
+        if (decided.view.mode === 'paused') {
+          fail(`the drain of ${going.instanceId} stays while paused`);
+        }
         if (waiting > 0 && cycle.listed !== null) {
-          const going = facts.drains.find(
-            ({ instanceId, stage }) => voluntary(instanceId) && stage !== 'terminating',
-          );
-          if (going !== undefined) {
-            fail(`the drain of ${going.instanceId} goes on while ${waiting} pods wait for room`);
-          }
+          fail(`the drain of ${going.instanceId} goes on while ${waiting} pods wait for room`);
         }
       },
     };

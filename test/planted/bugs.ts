@@ -123,7 +123,10 @@ export const PLANTED: readonly Planted[] = [
     file: CYCLE,
     find: "if (stored.kind === 'absent' && listed?.length === 0 && !anyNode) {",
     instead: "if (stored.kind === 'absent') {",
-    test: [CYCLE_TEST, 'lost memory: intents kept, nothing removed for a cooldown (S6)'],
+    test: [
+      CYCLE_TEST,
+      'lost while workers run: nothing is removed before the cooldown ends, then it is (S6)',
+    ],
   },
   {
     rule: 'S7',
@@ -140,6 +143,7 @@ export const PLANTED: readonly Planted[] = [
     file: CYCLE,
     find: 'const may = hasTime(act, 1 + CLOSING_CALLS);',
     instead: 'const may = true;',
+    held: { faults: [{ effect: 'evictPod', mode: 'hang', percent: 100 }] },
   },
   {
     rule: 'S8',
@@ -171,6 +175,10 @@ export const PLANTED: readonly Planted[] = [
     file: CYCLE,
     find: ' || nowMs > lock.holderDeadlineAtMs;',
     instead: ';',
+    held: {
+      cycleSeconds: 120,
+      faults: [{ effect: 'listInstances', mode: 'crash-after', percent: 20 }],
+    },
   },
   {
     rule: 'S10',
@@ -179,6 +187,7 @@ export const PLANTED: readonly Planted[] = [
     find: 'if (lock.owner === input.nonce) {',
     instead: 'if (false) {',
     test: [CYCLE_TEST, 'is ours although the answer to our write was lost (S10)'],
+    held: { faults: [{ effect: 'acquireLock', mode: 'lost-answer', percent: 30 }] },
   },
   {
     rule: 'S11',
@@ -220,6 +229,13 @@ export const PLANTED: readonly Planted[] = [
     file: LIFECYCLE,
     find: '      (waiting !== null && waiting > 0) ||\n',
     instead: '',
+    held: {
+      policy: 'node-fleet',
+      tenths: [50, 50, 5, 5, 60, 60, 5, 5, 60, 60],
+      settings: { cooldownAfterActionSeconds: 60, cooldownBeforeRemovalSeconds: 60 },
+      faults: [{ effect: 'evictPod', mode: 'fail', percent: 100 }],
+    },
+    test: [LIFECYCLE_TEST, 'when pods wait that it could hold: before any node is bought (S12)'],
   },
   {
     rule: 'S13',
@@ -236,6 +252,10 @@ export const PLANTED: readonly Planted[] = [
     find: 'const lacking = lackingByZone(view, cluster);',
     instead: 'const lacking: number[] | null = null;',
     test: [FOUND_TEST, 'get their node there, and not wherever fewest are'],
+    held: {
+      zones: 3,
+      others: [{ kind: 'deployment', requestMillicpu: 1_500, replicas: 3, zone: 2 }],
+    },
   },
   {
     rule: 'S14',
@@ -243,10 +263,7 @@ export const PLANTED: readonly Planted[] = [
     file: GUARDS,
     find: 'const tripped = view.joinFailures >= JOIN_FAILURES_BEFORE_BREAKER;',
     instead: 'const tripped = false;',
-    test: [
-      'test/engine/guards.test.ts',
-      'its numbers are the failures in a row and the two that trip it',
-    ],
+    test: ['test/engine/guards.test.ts', 'one is one: a repair of the same cycle is the probe'],
   },
   {
     rule: 'S15',
@@ -287,10 +304,11 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     rule: 'S18',
-    what: 'paused, drains go on',
+    what: 'paused, a drain stays and its taint with it',
     file: LIFECYCLE,
     find: "    const undo =\n      seen.mode === 'paused' ||",
     instead: '    const undo =',
+    test: [LIFECYCLE_TEST, 'when paused'],
   },
   {
     rule: 'S19',
@@ -343,10 +361,12 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     rule: 'S24',
-    what: 'desired capacity above a lowered max is restored',
+    what: 'what is above a lowered max is removed',
     file: 'engine/decide.ts',
-    find: 'Math.min(wantedBefore, settings.nodeCountMax) - fleet.supply;',
-    instead: 'wantedBefore - fleet.supply;',
+    find: 'const proposal = policy.propose({ view, fleet: repaired, cluster, settings, memory });',
+    instead: `const own = policy.propose({ view, fleet: repaired, cluster, settings, memory });
+  const surplus = fleet.supply - settings.nodeCountMax;
+  const proposal = surplus > 0 ? { ...own, action: 'scaleDown' as const, count: surplus } : own;`,
     test: [
       'test/engine/decide.test.ts',
       'a lowered max is no loss: nothing above it is restored, and nothing removed for it (S24)',
@@ -461,6 +481,8 @@ export const PLANTED: readonly Planted[] = [
   if (nodeName === null) {
     act.state = withDrain(act.state, { ...drain, stage: 'terminating' });
 `,
+    held: { faults: [{ effect: 'taintNode', mode: 'fail', percent: 50 }] },
+    test: [MISTAKES_TEST, 'a node that cannot be found is not drained, so it is not terminated'],
   },
   {
     rule: 'mistake 14',
@@ -500,10 +522,10 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     rule: 'mistake 19',
-    what: 'a window is a number of cycles',
-    file: 'engine/policies/trailing-max.ts',
-    find: 'while (from < memory.length && memory[from]! < nowMs - windowMs) {',
-    instead: 'while (memory.length - from > windowMs / 60_000) {',
+    what: 'what lasts is counted in looks as well as in time',
+    file: 'engine/policies/streak.ts',
+    find: 'return isSo ? (sinceMs > 0 ? sinceMs : nowMs) : 0;',
+    instead: 'return isSo ? (sinceMs > 0 ? sinceMs - 120_000 : nowMs) : 0;',
     test: [MISTAKES_TEST, '%s waits as long whether it is asked every 30 s, 1 min or 2 min'],
   },
   {

@@ -281,6 +281,17 @@ export const NEVER: readonly (readonly [number: number, what: string, happens: (
   ],
   [
     2,
+    'a drain that stays while paused',
+    () => {
+      const stage = new Stage(2);
+      stage.remember({ drains: [stage.drain({ stage: 'evicting' })] });
+      stage.begin();
+      stage.decide({ mode: 'paused' }, {});
+      stage.end();
+    },
+  ],
+  [
+    2,
     'a drain that goes on while pods wait',
     () => {
       const stage = new Stage(2);
