@@ -10,6 +10,8 @@ export interface Wanted {
   readonly cases: number;
   readonly forMs: number;
   readonly held: Partial<Case>;
+  /** That one case of the seed; left out: all of them. */
+  readonly path?: string;
 }
 
 /** Its answer. `invariant` 0: something was thrown that no invariant had said; `why` null: nothing broke. */
@@ -17,6 +19,8 @@ export interface Hunted {
   readonly cases: number;
   readonly invariant: number;
   readonly why: string | null;
+  /** Which case of the seed it was. */
+  readonly path: string;
 }
 
 parentPort?.on('message', (wanted: Wanted) => {
@@ -24,23 +28,25 @@ parentPort?.on('message', (wanted: Wanted) => {
 });
 
 /** Stops at the first case that breaks, and does not make it small. */
-function hunt({ seed, cases: numRuns, forMs, held }: Wanted): Hunted {
+function hunt({ seed, cases: numRuns, forMs, held, path: only }: Wanted): Hunted {
   let cases = 0;
   const property = fc.property(anyCase, (each) => {
     cases++;
     runCase({ ...each, ...held }, INVARIANTS);
   });
-  const { errorInstance } = fc.check(property, {
+  const { errorInstance, counterexamplePath } = fc.check(property, {
     seed,
+    ...(only === undefined ? {} : { path: only }),
     numRuns,
     endOnFailure: true,
     interruptAfterTimeLimit: forMs,
     markInterruptAsFailure: false,
   });
+  const path = counterexamplePath ?? '';
   if (errorInstance === null) {
-    return { cases, invariant: 0, why: null };
+    return { cases, invariant: 0, why: null, path };
   }
   return errorInstance instanceof InvariantViolation
-    ? { cases, invariant: errorInstance.number, why: errorInstance.message }
-    : { cases, invariant: 0, why: String(errorInstance) };
+    ? { cases, invariant: errorInstance.number, why: errorInstance.message, path }
+    : { cases, invariant: 0, why: String(errorInstance), path };
 }

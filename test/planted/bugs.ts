@@ -175,10 +175,10 @@ export const PLANTED: readonly Planted[] = [
     file: CYCLE,
     find: ' || nowMs > lock.holderDeadlineAtMs;',
     instead: ';',
-    held: {
-      cycleSeconds: 120,
-      faults: [{ effect: 'listInstances', mode: 'crash-after', percent: 20 }],
-    },
+    test: [
+      CYCLE_TEST,
+      'of a dead holder with a clock ahead of ours is taken under the next epoch (S6, S9)',
+    ],
   },
   {
     rule: 'S10',
@@ -309,6 +309,10 @@ export const PLANTED: readonly Planted[] = [
     find: "    const undo =\n      seen.mode === 'paused' ||",
     instead: '    const undo =',
     test: [LIFECYCLE_TEST, 'when paused'],
+    held: {
+      mode: { is: 'paused', from: 12, to: 60 },
+      faults: [{ effect: 'evictPod', mode: 'fail', percent: 100 }],
+    },
   },
   {
     rule: 'S19',
@@ -391,10 +395,11 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     rule: 'mistake 3',
-    what: 'an instance list that failed is an empty one',
-    file: CYCLE,
-    find: 'const listed = instances.ok ? instances.instances : null;',
-    instead: 'const listed = instances.ok ? instances.instances : [];',
+    what: 'while instances cannot be listed there are none, and what is missing is bought',
+    file: GUARDS,
+    find: 'let known = view.instancesKnown && !view.contradicted;',
+    instead: 'let known = !view.contradicted;',
+    held: { faults: [{ effect: 'listInstances', mode: 'fail', percent: 30 }] },
     test: [MISTAKES_TEST, 'an instance list that failed or came empty does not buy the minimum'],
   },
   {
@@ -526,7 +531,10 @@ export const PLANTED: readonly Planted[] = [
     file: 'engine/policies/streak.ts',
     find: 'return isSo ? (sinceMs > 0 ? sinceMs : nowMs) : 0;',
     instead: 'return isSo ? (sinceMs > 0 ? sinceMs - 120_000 : nowMs) : 0;',
-    test: [MISTAKES_TEST, '%s waits as long whether it is asked every 30 s, 1 min or 2 min'],
+    test: [
+      'test/engine/policies/sustained.test.ts',
+      'windows are times: looks every half minute or every five make no difference',
+    ],
   },
   {
     rule: 'mistake 20',
@@ -563,5 +571,9 @@ export const PLANTED: readonly Planted[] = [
         : state.drains.length === 0
           ? null
           : state.lastScaleDownAtMs,`,
+    test: [
+      MISTAKES_TEST,
+      'when a node has gone, the instant and the direction of its removal stay',
+    ],
   },
 ];

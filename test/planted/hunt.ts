@@ -45,18 +45,7 @@ async function bySwarm(
   bug: Planted,
   { casesMax, seconds }: Limits,
 ): Promise<Pick<Found, 'cases' | 'swarm'>> {
-  const { outputFiles } = await build({
-    absWorkingDir: root,
-    entryPoints: ['test/planted/batch.ts'],
-    bundle: true,
-    write: false,
-    platform: 'node',
-    format: 'cjs',
-    target: 'node20',
-    logLevel: 'silent',
-    plugins: [planting(root, bug)],
-  });
-  const worker = new Worker(outputFiles[0]!.text, { eval: true });
+  const worker = await threadWith(root, bug);
   const untilMs = performance.now() + seconds * 1000;
   let cases = 0;
   try {
@@ -72,7 +61,8 @@ async function bySwarm(
         break;
       }
       cases += hunted.cases;
-      if (hunted.why !== null) {
+      // What breaks without the bug as well was not broken by it.
+      if (hunted.why !== null && (await holdsWithout(root, { ...wanted, path: hunted.path }))) {
         return { cases, swarm: { invariant: hunted.invariant, seed, why: hunted.why } };
       }
     }
@@ -80,6 +70,31 @@ async function bySwarm(
     await worker.terminate();
   }
   return { cases, swarm: null };
+}
+
+/** A thread that runs the swarm's cases on the source with this bug in it; null: on the source as it is. */
+async function threadWith(root: string, bug: Planted | null): Promise<Worker> {
+  const { outputFiles } = await build({
+    absWorkingDir: root,
+    entryPoints: ['test/planted/batch.ts'],
+    bundle: true,
+    write: false,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    logLevel: 'silent',
+    plugins: bug === null ? [] : [planting(root, bug)],
+  });
+  return new Worker(outputFiles[0]!.text, { eval: true });
+}
+
+async function holdsWithout(root: string, wanted: Wanted): Promise<boolean> {
+  const worker = await threadWith(root, null);
+  try {
+    return (await answerOf(worker, { ...wanted, forMs: ENDLESS_MS }))?.why === null;
+  } finally {
+    await worker.terminate();
+  }
 }
 
 /** A bug may make a case endless: then the thread is not waited for. */
