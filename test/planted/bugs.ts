@@ -564,13 +564,14 @@ export const PLANTED: readonly Planted[] = [
   {
     rule: 'mistake 22',
     what: 'the last removal is forgotten when the node has gone',
-    file: CYCLE,
-    find: "decision.action === 'scaleDown' ? nowMs : state.lastScaleDownAtMs,",
-    instead: `decision.action === 'scaleDown'
-        ? nowMs
-        : state.drains.length === 0
-          ? null
-          : state.lastScaleDownAtMs,`,
+    file: LIFECYCLE,
+    find: '    : stateWith(state, { launches, drains });',
+    instead: `    : stateWith(state, {
+        launches,
+        drains,
+        lastScaleDownAtMs: drains.length === 0 ? null : state.lastScaleDownAtMs,
+      });`,
+    held: { settings: { cooldownBeforeRemovalSeconds: 1_200 } },
     test: [
       MISTAKES_TEST,
       'when a node has gone, the instant and the direction of its removal stay',
