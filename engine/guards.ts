@@ -278,9 +278,6 @@ function checkSpend(asked: Asked, { view, cluster, settings }: GuardInput): Rule
   let spendBdtPerHour = asked.repair * cluster.onDemandBdtPerHour;
   for (const worker of view.workers) {
     spendBdtPerHour += hourlyBdt(cluster, worker.zone === '' ? 'on-demand' : worker.market);
-  for (const { zone, market } of view.workers) {
-    // Of one that vanished from the list neither place nor market is remembered (S16): it costs the dearer.
-    spendBdtPerHour += hourlyBdt(cluster, zone === '' ? 'on-demand' : market);
   }
   for (const share of view.unanswered) {
     spendBdtPerHour += share.count * hourlyBdt(cluster, share.market);

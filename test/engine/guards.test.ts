@@ -684,12 +684,6 @@ describe('spend: a ceiling on BDT an hour, every new node taken as on demand', (
       } as Question).observed - 10;
     expect(spendBefore('a')).toBe(23 + 3);
     expect(spendBefore('')).toBe(23 + 10);
-  test('one that vanished from the list, so that its market is not known, costs as much as on demand (S16)', () => {
-    const vanished = worker('j', { phase: 'absent', zone: '', market: 'spot' });
-    // 23 + 10 = 33: no room below 43.
-    const seen = { workers: [...workers(3), vanished] };
-    const question = { ...limit(42), count: 2 } as Question;
-    expect(through({ ...question, seen })).toMatchObject({ count: 0, verdict: 'blocks' });
   });
 
   test('without a ceiling its numbers are nothing', () => {
