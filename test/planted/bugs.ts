@@ -12,6 +12,8 @@ export interface Planted {
   readonly instead: string;
   /** For what the swarm rarely comes to: fields of its cases that are held, while the others are drawn. */
   readonly held?: Partial<Case>;
+  /** For what takes two cycles at once: the explorer’s name for it (`test/explorer/bugs.ts`). */
+  readonly explorer?: string;
   /** For what a simulated run cannot show: the file and the title of the test that goes red. */
   readonly test?: readonly [file: string, title: string];
 }
@@ -68,6 +70,7 @@ export const PLANTED: readonly Planted[] = [
     file: VIEW,
     find: '        doomed++;\n',
     instead: '        doomed++;\n        supply++;\n',
+    test: ['test/engine/view.test.ts', 'a worker that is %s is counted where it belongs'],
   },
   {
     rule: 'S3',
@@ -86,6 +89,13 @@ export const PLANTED: readonly Planted[] = [
     file: GUARDS,
     find: "    rule: 'max',\n    appliesTo: 'up',\n    repairs: true,",
     instead: "    rule: 'max',\n    appliesTo: 'up',\n    repairs: false,",
+    held: {
+      policy: 'static',
+      hands: [
+        { cycle: 5, does: 'sicken', to: 0 },
+        { cycle: 5, does: 'sicken', to: 1 },
+      ],
+    },
   },
   {
     rule: 'S4',
@@ -108,6 +118,7 @@ export const PLANTED: readonly Planted[] = [
     file: CYCLE,
     find: 'launch: requestOf(intent, each) }',
     instead: 'launch: { ...requestOf(intent, each), birthEpoch: act.epoch } }',
+    held: { faults: [{ effect: 'launchInstances', mode: 'lost-answer', percent: 60 }] },
   },
   {
     rule: 'S6',
@@ -136,6 +147,7 @@ export const PLANTED: readonly Planted[] = [
       if (result.completedAtMs > deadlineMs) {`,
     instead: `      const result = interpret(wanted);
       if (result.completedAtMs > Infinity) {`,
+    held: { faults: [{ effect: 'readInbox', mode: 'frozen', percent: 10 }] },
   },
   {
     rule: 'S8',
@@ -424,7 +436,7 @@ export const PLANTED: readonly Planted[] = [
     rule: 'mistake 5',
     what: 'the state is written after the action',
     file: CYCLE,
-    find: "const committed = isStored(act) ? 'ok' : yield* commit(act);",
+    find: "const committed = isStored(act) && !tidies ? 'ok' : yield* commit(act, tidies);",
     instead: "const committed = 'ok' as 'ok' | 'lock-lost' | 'failed';",
   },
   {
@@ -443,7 +455,18 @@ export const PLANTED: readonly Planted[] = [
     }
     this.#setState`,
     instead: '    this.#setState',
-    test: ['test/simulator/table.test.ts', 'refuses a holder that was superseded'],
+    explorer: 'a commit that no epoch fences',
+  },
+  {
+    rule: 'mistake 6',
+    what: 'a lock is given back by whoever asks',
+    file: 'simulator/table.ts',
+    find: `    if (!this.#isHeldBy(request.owner, request.epoch)) {
+      return { ok: false, certainty: 'refused', reason: 'lock-lost', completedAtMs };
+    }
+    this.lock`,
+    instead: '    this.lock',
+    explorer: 'a lock that anyone gives back',
   },
   {
     rule: 'mistake 7',

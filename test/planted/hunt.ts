@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { build } from 'esbuild';
+import { BUGS } from '../explorer/bugs.ts';
+import { findBug } from '../explorer/explore.ts';
 import { CASES_PER_BATCH } from '../swarm/batch.ts';
 import type { Hunted, Wanted } from './batch.ts';
 import type { Planted } from './bugs.ts';
@@ -29,6 +31,8 @@ export interface Found {
     readonly seed: number;
     readonly why: string;
   } | null;
+  /** By the explorer: after how many schedules; null: not at all, or it was not asked. */
+  readonly schedules: number | null;
   /** Whether the test of its name goes red with the bug in; null: it was not asked. */
   readonly test: boolean | null;
 }
@@ -37,7 +41,12 @@ export interface Found {
 export async function look(root: string, bug: Planted, limits: Limits): Promise<Found> {
   const { cases, swarm } = await bySwarm(root, bug, limits);
   const test = swarm !== null || bug.test === undefined ? null : await byTest(root, bug);
-  return { bug, cases, swarm, test };
+  const plantedThere = BUGS.find(({ name }) => name === bug.explorer);
+  const schedules =
+    swarm !== null || plantedThere === undefined
+      ? null
+      : (findBug(plantedThere.bend)?.found ?? null);
+  return { bug, cases, swarm, schedules, test };
 }
 
 async function bySwarm(

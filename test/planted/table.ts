@@ -5,12 +5,15 @@ const MARK = '<!-- planted; do not edit -->\n\n';
 const END = '\n\n<!-- end -->';
 
 /** By what a bug was found, after how much. */
-export function howFound({ bug, cases, swarm, test }: Found): string {
+export function howFound({ bug, cases, swarm, schedules, test }: Found): string {
   const ran = `${String(cases)} ${cases === 1 ? 'case' : 'cases'}`;
   if (swarm !== null) {
     const by = swarm.invariant === 0 ? 'the run threw' : `invariant ${String(swarm.invariant)}`;
     const held = bug.held === undefined ? '' : `, ${Object.keys(bug.held).join(' and ')} held`;
     return `swarm: ${by} after ${ran} (seed ${String(swarm.seed)}${held})`;
+  }
+  if (schedules !== null) {
+    return `explorer: ${bug.explorer!}, after ${String(schedules)} schedules; not by ${ran} of the swarm`;
   }
   if (test === true) {
     const [file, title] = bug.test!;
