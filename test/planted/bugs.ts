@@ -147,7 +147,7 @@ export const PLANTED: readonly Planted[] = [
       if (result.completedAtMs > deadlineMs) {`,
     instead: `      const result = interpret(wanted);
       if (result.completedAtMs > Infinity) {`,
-    held: { faults: [{ effect: 'readInbox', mode: 'frozen', percent: 10 }] },
+    held: { faults: [{ effect: 'acquireLock', mode: 'frozen', percent: 10 }] },
   },
   {
     rule: 'S8',
@@ -208,6 +208,7 @@ export const PLANTED: readonly Planted[] = [
     find: `      seen.nowMs - drain.progressedAtMs >= settings.drainStallSeconds * 1000 ||
       drainingForMs >= settings.drainMaxSeconds * 1000;`,
     instead: '      false;',
+    held: { policy: 'node-fleet', faults: [{ effect: 'evictPod', mode: 'fail', percent: 100 }] },
   },
   {
     rule: 'S11',
@@ -290,6 +291,7 @@ export const PLANTED: readonly Planted[] = [
     file: LIFECYCLE,
     find: 'if (seen.confirmedGone.includes(instanceId) || (leaving && noted !== undefined)) {',
     instead: 'if (noted?.seen ?? true) {',
+    held: { faults: [{ effect: 'listInstances', mode: 'truncated', percent: 30 }] },
   },
   {
     rule: 'S17',
@@ -313,6 +315,15 @@ export const PLANTED: readonly Planted[] = [
     file: PLACEMENT,
     find: "return worker.phase === 'ready' && !worker.cordoned && !holdsPinnedPod(worker, view);",
     instead: "return worker.phase === 'ready' && !holdsPinnedPod(worker, view);",
+    held: {
+      policy: 'node-fleet',
+      hands: [
+        { cycle: 3, does: 'cordon', to: 0 },
+        { cycle: 3, does: 'cordon', to: 1 },
+        { cycle: 3, does: 'cordon', to: 2 },
+      ],
+    },
+    test: ['test/engine/placement.test.ts', 'one that a person has cordoned'],
   },
   {
     rule: 'S18',
