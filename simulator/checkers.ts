@@ -159,6 +159,8 @@ interface WatchedCycle {
   listed: readonly Instance[] | null;
   /** The instances that it was shown to be marked; none, when it was not. */
   marked: ReadonlySet<string>;
+  /** What it asked to be shown and was not, by kind of effect; `queryMetrics` also where it was shown no CPU. */
+  readonly unread: Set<EffectKind>;
   /** Pods that a worker could host and that were shown to have no room; null: it was not shown. */
   waiting: number | null;
   /** Workers’ nodes that were Ready in truth when it listed nodes; null: it has not. */
@@ -299,6 +301,7 @@ export class Facts {
         commitFailed: false,
         listed: null,
         marked: new Set(),
+        unread: new Set(),
         waiting: null,
         readyWhenListed: null,
         record: null,
@@ -326,6 +329,9 @@ export class Facts {
     },
     performed: (effect, result) => {
       const cycle = this.cycle!;
+      if (!result.ok || ('metrics' in result && result.metrics.cpuPercent.missing !== null)) {
+        cycle.unread.add(effect.kind);
+      }
       if (effect.kind === 'commitState') {
         cycle.commitFailed ||= !result.ok;
       } else if (effect.kind === 'readInbox' && result.ok && 'inbox' in result) {
@@ -386,6 +392,13 @@ const WHILE_PAUSED: ReadonlySet<EffectKind> = new Set([
   'deleteNode',
 ]);
 const NOTHING: ReadonlySet<EffectKind> = new Set();
+/** Without one of these nothing may be removed. */
+const REMOVALS_REST_ON: readonly EffectKind[] = [
+  'queryMetrics',
+  'listInstances',
+  'listPods',
+  'readInbox',
+];
 
 // ---------------------------------------------------------------- how many
 
@@ -515,6 +528,11 @@ const informedRemovals: Invariant = {
             `a removal was decided ${unread.length > 0 ? `without ${unread.join(', ')}` : wrong}`,
           );
         }
+        // Whatever the view says of it.
+        const notShown = REMOVALS_REST_ON.filter((kind) => facts.cycle!.unread.has(kind));
+        if (notShown.length > 0) {
+          fail(`a removal was decided, and ${notShown.join(', ')} had shown it nothing`);
+        }
         const maxAgeMs = facts.settings.readingMaxAgeSeconds * 1000;
         const cpu = view.metrics.cpuPercent;
         if (
@@ -545,17 +563,22 @@ const informedRemovals: Invariant = {
       },
       cycleEnds: (_, killed) => {
         const cycle = facts.cycle!;
-        if (killed || cycle.commitFailed || cycle.record?.decided?.view.mode !== 'act') {
+        const decided = cycle.record?.decided;
+        if (killed || cycle.commitFailed || !decided || decided.view.mode === 'observe') {
+          return;
+        }
+        const going = facts.drains.find(
+          ({ instanceId, stage }) => voluntary(instanceId) && stage !== 'terminating',
+        );
+        if (going === undefined) {
           return;
         }
         const waiting = cycle.waiting ?? 0;
+        if (decided.view.mode === 'paused') {
+          fail(`the drain of ${going.instanceId} stays while paused`);
+        }
         if (waiting > 0 && cycle.listed !== null) {
-          const going = facts.drains.find(
-            ({ instanceId, stage }) => voluntary(instanceId) && stage !== 'terminating',
-          );
-          if (going !== undefined) {
-            fail(`the drain of ${going.instanceId} goes on while ${waiting} pods wait for room`);
-          }
+          fail(`the drain of ${going.instanceId} goes on while ${waiting} pods wait for room`);
         }
       },
     };
@@ -897,7 +920,7 @@ const inTime: Invariant = {
 
 const takenOver: Invariant = {
   number: 14,
-  rule: 'the lock of a dead holder is taken over once its deadline has passed',
+  rule: 'the lock of a dead holder is taken over once its deadline has passed, and nobody leaves their own',
   watch(facts, fail) {
     return {
       decided: ({ outcome, startedAtMs }) => {
@@ -905,6 +928,9 @@ const takenOver: Invariant = {
           return;
         }
         const { owner, holderDeadlineAtMs, lockExpiryAtMs } = facts.table.lock;
+        if (owner !== null && owner === facts.cycle!.owner) {
+          fail('the cycle left because of a lock that is its own');
+        }
         if (owner === null || startedAtMs > Math.min(holderDeadlineAtMs, lockExpiryAtMs)) {
           fail(
             `the cycle left because of ${owner ?? 'nobody'}, whose deadline was ${startedAtMs - holderDeadlineAtMs} ms ago`,

@@ -631,11 +631,16 @@ describe('memory', () => {
   });
 
   test('of another policy is dropped; intents and instants stay (S25)', () => {
-    const stored = known({ ...three, policy: 'trailing-max', memory: [1, 2], lastScaleUpAtMs: 7 });
-    const played = play({ stored });
+    const drains = [drain(idOf(3), { policy: 'trailing-max' })];
+    const before = { ...three, desired: 2, memory: [1, 2], lastScaleUpAtMs: 7, drains };
+    const played = play({ stored: known({ ...before, policy: 'trailing-max' }) });
     expect(eventsOf(played)).toContain('policy-changed trailing-max');
     expect(decidedIn(played).memory).toEqual([]);
-    expect(storedState(played)).toMatchObject({ policy: 'node-fleet', lastScaleUpAtMs: 7 });
+    expect(storedState(played)).toMatchObject({
+      policy: 'node-fleet',
+      lastScaleUpAtMs: 7,
+      drains: [{ instanceId: idOf(3), policy: 'trailing-max' }],
+    });
   });
 
   test('that did not change is not written again', () => {

@@ -240,6 +240,22 @@ export const NEVER: readonly (readonly [number: number, what: string, happens: (
     'a removal without the list of pods',
     () => new Stage(2).decide({ workers: fourInOneZone, podsKnown: false }, removal),
   ],
+  ...(['queryMetrics', 'listPods', 'readInbox'] as const).map((kind): (typeof NEVER)[number] => [
+    2,
+    `a removal on a view made up where ${kind} had failed`,
+    () => {
+      const stage = new Stage(2);
+      const effect =
+        kind === 'queryMetrics' ? { kind, atMs: stage.atMs, custom: [] } : ({ kind } as const);
+      stage.perform(effect, ({ completedAtMs }) => ({
+        ok: false,
+        certainty: 'unknown',
+        reason: 'timeout',
+        completedAtMs,
+      }));
+      stage.decide({ workers: fourInOneZone }, removal);
+    },
+  ]),
   [
     2,
     'a removal while pods wait',
@@ -261,6 +277,17 @@ export const NEVER: readonly (readonly [number: number, what: string, happens: (
       const stage = new Stage(2);
       const nodeName = stage.ids[0];
       stage.perform({ kind: 'taintNode', nodeName, intentId: 'none', resourceVersion: '1' });
+    },
+  ],
+  [
+    2,
+    'a drain that stays while paused',
+    () => {
+      const stage = new Stage(2);
+      stage.remember({ drains: [stage.drain({ stage: 'evicting' })] });
+      stage.begin();
+      stage.decide({ mode: 'paused' }, {});
+      stage.end();
     },
   ],
   [
@@ -608,6 +635,17 @@ export const NEVER: readonly (readonly [number: number, what: string, happens: (
     () => {
       const stage = new Stage(14);
       stage.table.lock = { ...stage.table.lock, owner: null };
+      stage.watch.decided(
+        { ...recordOf({}, {}), outcome: 'lock-held', decided: null },
+        stage.world,
+      );
+    },
+  ],
+  [
+    14,
+    'a cycle that leaves because of its own lock',
+    () => {
+      const stage = new Stage(14);
       stage.watch.decided(
         { ...recordOf({}, {}), outcome: 'lock-held', decided: null },
         stage.world,
