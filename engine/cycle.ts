@@ -15,6 +15,7 @@ import type { CycleEvent, CycleOutcome, DecisionRecord } from './journal.ts';
 import {
   absencesToConfirm,
   DISOWNED_MS,
+  NEVER_LISTED_MS,
   nodeOfInstance,
   TERMINATE_OVERDUE_MS,
   merged,
@@ -438,12 +439,18 @@ function* confirmAbsences(act: Act, ids: readonly string[], nowMs: number): Proc
   }
   const alive = described.instances.filter(isAlive);
   const confirmedGone = ids.filter((id) => !alive.some((instance) => instance.id === id));
-  // Alive, and in no list for long: somebody took its tags off.
-  const { absent } = act.state;
+  // Alive, and in no list for long: somebody took its tags off. Not most of them at once: that is a list that lies (S16).
+  const { absent, known } = act.state;
+  const missing = absent.filter(({ seen }) => seen).length;
+  const believed = missing * 2 <= known.length;
   const disowned = alive
     .map(({ id }) => id)
     .filter((id) =>
-      absent.some((each) => each.instanceId === id && nowMs - each.sinceMs >= DISOWNED_MS),
+      absent.some(
+        ({ instanceId, sinceMs, seen }) =>
+          instanceId === id &&
+          (seen ? believed && nowMs - sinceMs >= DISOWNED_MS : nowMs - sinceMs >= NEVER_LISTED_MS),
+      ),
     );
   for (const id of disowned) {
     act.alarms.push({ code: 'instance-unlisted', subject: id });

@@ -75,8 +75,9 @@ const FLAP_MS = 120_000;
 const DEAD_ANYWAY_FACTOR = 6;
 /** A terminate that is not obeyed for this long: the instance counts against max again, and is an alarm. */
 export const TERMINATE_OVERDUE_MS = 600_000;
-/** Alive by its id and in no list for this long, an instance is not ours any more. */
+/** Alive by its id and in no list for this long, an instance is not ours any more; nor after the other, if it never was in one. */
 export const DISOWNED_MS = 1_800_000;
+export const NEVER_LISTED_MS = 3_600_000;
 /** AWS reclaims two minutes after its notice, or not at all. */
 const NOTICE_VOID_MS = 600_000;
 const VICTIM_BACKOFF_FIRST_MS = 1_800_000;
@@ -351,7 +352,7 @@ function withUnlisted(state: FleetState, ids: readonly string[], nowMs: number):
   if (ids.length === 0) {
     return state;
   }
-  const absent = [...state.absent, ...ids.map((id) => vanishedAt(id, nowMs))];
+  const absent = [...state.absent, ...ids.map((id) => ({ ...vanishedAt(id, nowMs), seen: false }))];
   return stateWith(state, {
     known: merged(state.known, [...ids].sort(byText)),
     absent: absent.sort((a, b) => byText(a.instanceId, b.instanceId)),

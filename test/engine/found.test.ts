@@ -497,6 +497,34 @@ describe('what is seen', () => {
     },
   );
 
+  test.each([
+    [31, true, 1, []],
+    [31, true, 3, ['i-09']],
+    [59, false, 1, []],
+    [61, false, 1, ['i-09']],
+  ] as const)(
+    'alive by its id and in no list for %i minutes (ever listed: %s, beside %i that are): given up %j',
+    (minutes, wasSeen, others, given) => {
+      const ids = [A, B, C].slice(0, others);
+      const absence = { sinceMs: NOW - minutes * MINUTE, seen: wasSeen, zone: '', market: 'spot' };
+      const missing = others === 1 ? ['i-08', 'i-09'] : ['i-09'];
+      const absent = missing.map((instanceId) => ({
+        instanceId,
+        ...absence,
+        market: 'spot' as const,
+      }));
+      const played = play({
+        seen: fleetOf(others),
+        stored: known(state({ known: [...ids, ...missing], joined: ids, absent, desired: 3 })),
+        answers: { describeInstances: { ok: true, instances: missing.map((id) => instance(id)) } },
+      });
+      const disowned = eventsOf(played).filter((each) => each.startsWith('disowned'));
+      expect(disowned.map((each) => each.split(' ')[1]).filter((id) => id === 'i-09')).toEqual(
+        given,
+      );
+    },
+  );
+
   test('an instance that is alive by its id and in no list is an alarm', () => {
     const absent = [
       { instanceId: 'i-09', sinceMs: NOW - 30 * MINUTE, seen: true, zone: '', market: 'spot' },

@@ -395,9 +395,18 @@ test('an alert with the right token leaves a kick, starts a cycle and is answere
   written += sandbox.output;
   expect(codes).toEqual([401, 401, 405, 202]);
   expect(shop.invoked.slice(1)).toMatchObject([{ ...START, event: { trigger: 'alert' } }]);
-  // One has only just been: this one leaves the kick to the next (S19).
-  const { answer } = await cycleAgainst(idle.url, {}, shop.invoked[1].event);
-  expect(answer.outcome).toBe('too-soon');
+  // One has only just been: this one leaves the kick to the next (S19). Cycles in quick succession run ahead of the clock.
+  const lastMs = Number((await shop.item(CLUSTER_ID))['epoch'].N) * 1000;
+  await new Promise((resolve) => setTimeout(resolve, Math.max(0, lastMs - Date.now())));
+  const { answer } = await cycleAgainst(
+    idle.url,
+    {},
+    {
+      ...(shop.invoked[1].event as object),
+      time: new Date().toISOString(),
+    },
+  );
+  expect({ answer, agoMs: Date.now() - lastMs }).toMatchObject({ answer: { outcome: 'too-soon' } });
   expect('kicked_at_ms' in (await shop.item(`${CLUSTER_ID}#inbox`))).toBe(true);
 });
 
