@@ -18,7 +18,6 @@ import {
   NEVER_LISTED_MS,
   nodeOfInstance,
   TERMINATE_OVERDUE_MS,
-  merged,
   unmatchedNodes,
   reconcile,
   withPoolOpen,
@@ -36,6 +35,7 @@ import {
 } from './observation.ts';
 import { placeLaunches, podsFitElsewhere } from './placement.ts';
 import type { ConfiguredPolicy } from './policies/index.ts';
+import { merged } from './sorted.ts';
 import {
   emptyState,
   isOpen,

@@ -9,6 +9,7 @@ import {
   type PodShape,
   type Reading,
 } from './observation.ts';
+import { isBefore } from './sorted.ts';
 import { MODES, PHASES, type Cluster, type PoolShare, type View, type Worker } from './view.ts';
 
 /**
@@ -276,7 +277,7 @@ export class JournalWriter {
     let gap = 0;
     let b = 0;
     for (const worker of workers) {
-      while (b < before.length && before[b]!.id !== worker.id && before[b]!.id < worker.id) {
+      while (b < before.length && isBefore(before[b]!.id, worker.id)) {
         this.#uint(gap * 4 + WORKER_GONE);
         gap = 0;
         b++;

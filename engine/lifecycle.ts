@@ -14,6 +14,7 @@ import {
 } from './observation.ts';
 import { holdsPinnedPod, podsFitElsewhere } from './placement.ts';
 import type { ConfiguredPolicy } from './policies/index.ts';
+import { contains, inBoth, isBefore, merged, placeIn } from './sorted.ts';
 import {
   isOpen,
   stateWith,
@@ -352,7 +353,7 @@ function withUnlisted(state: FleetState, ids: readonly string[], nowMs: number):
   if (ids.length === 0) {
     return state;
   }
-  const absent = [...state.absent, ...ids.map((id) => ({ ...vanishedAt(id, nowMs), seen: false }))];
+  const absent = [...state.absent, ...ids.map((id) => vanishedAt(id, nowMs, false))];
   return stateWith(state, {
     known: merged(state.known, [...ids].sort(byText)),
     absent: absent.sort((a, b) => byText(a.instanceId, b.instanceId)),
@@ -449,7 +450,7 @@ function callRoll(seen: Seen, state: FleetState, events: CycleEvent[]): Roll {
     if (noted === undefined) {
       changed = true;
     }
-    absent.push(noted ?? vanishedAt(instanceId, nowMs));
+    absent.push(noted ?? vanishedAt(instanceId, nowMs, true));
   };
   for (const instance of instances) {
     while (k < state.known.length && isBefore(state.known[k]!, instance.id)) {
@@ -487,8 +488,8 @@ function callRoll(seen: Seen, state: FleetState, events: CycleEvent[]): Roll {
 }
 
 /** Where it was is not remembered: it counts for no zone, and not toward the on-demand floor. */
-function vanishedAt(instanceId: string, sinceMs: number): Absence {
-  return { instanceId, sinceMs, seen: true, zone: '', market: 'spot' };
+function vanishedAt(instanceId: string, sinceMs: number, seen: boolean): Absence {
+  return { instanceId, sinceMs, seen, zone: '', market: 'spot' };
 }
 
 function isJustAsKnown(instances: readonly Instance[], state: FleetState): boolean {
@@ -527,62 +528,6 @@ function forgetSettledIntents(state: FleetState, seen: Seen): FleetState {
 
 function isKnown(state: FleetState, instanceId: string): boolean {
   return contains(state.known, instanceId);
-}
-
-/** As `a < b`, for two walks side by side: nearly always they stand at the same text, and `!==` sees that at once. */
-function isBefore(a: string, b: string): boolean {
-  return a !== b && a < b;
-}
-
-/** Whether a sorted list has this element. */
-function contains(sorted: readonly string[], element: string): boolean {
-  return sorted[placeIn(sorted, element)] === element;
-}
-
-/** What two sorted lists have in common. */
-function inBoth(a: readonly string[], b: readonly string[]): string[] {
-  const common: string[] = [];
-  let j = 0;
-  for (const each of a) {
-    while (j < b.length && isBefore(b[j]!, each)) {
-      j++;
-    }
-    if (j < b.length && b[j] === each) {
-      common.push(each);
-    }
-  }
-  return common;
-}
-
-/** Two sorted lists as one. */
-export function merged(a: readonly string[], b: readonly string[]): string[] {
-  const all: string[] = [];
-  let j = 0;
-  for (const each of a) {
-    while (j < b.length && isBefore(b[j]!, each)) {
-      all.push(b[j++]!);
-    }
-    all.push(each);
-  }
-  while (j < b.length) {
-    all.push(b[j++]!);
-  }
-  return all;
-}
-
-/** Where an element stands in a sorted list, or would. */
-function placeIn(sorted: readonly string[], element: string): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (sorted[middle]! < element) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low;
 }
 
 /** Remembers whose node has been seen Ready (S15), and forgets those that are not known whenever one of ours goes. */

@@ -6,7 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
-import { engineDigest } from '../cli/engine-digest.mjs';
+import { bundleForNode } from '../cli/bundling.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 /** A Lambda that has to load more wakes more slowly. */
@@ -18,27 +18,7 @@ const BYTES_MAX = 2_400_000;
  * @returns {Promise<Buffer>}
  */
 async function bundle(entry, outfile) {
-  await build({
-    absWorkingDir: root,
-    entryPoints: [entry],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    minify: true,
-    sourcemap: false,
-    legalComments: 'none',
-    logLevel: 'warning',
-    define: { NODE_FLEET_ENGINE_DIGEST: JSON.stringify(engineDigest(root)) },
-    // Some of the SDK is CommonJS and `require`s Node's own modules.
-    banner: {
-      js: [
-        "import { createRequire as requireFrom } from 'node:module';",
-        'const require = requireFrom(import.meta.url);',
-      ].join('\n'),
-    },
-  });
+  await build({ ...bundleForNode(root), entryPoints: [entry], outfile, minify: true });
   return readFileSync(join(root, outfile));
 }
 

@@ -33,22 +33,20 @@ export interface ScheduledConfig {
   readonly metricNamespace: string;
 }
 
-export interface SpotConfig {
+interface IngestConfig {
   readonly clusterId: string;
   /** The scheduled function: its name, or its ARN. */
   readonly autoscaler: string;
   readonly stateTable: string;
   readonly inboxKey: string;
+}
+
+export interface SpotConfig extends IngestConfig {
   readonly kubernetesUrl: string;
   readonly kubernetesSecret: string;
 }
 
-export interface AlertConfig {
-  readonly clusterId: string;
-  /** The scheduled function: its name, or its ARN. */
-  readonly autoscaler: string;
-  readonly stateTable: string;
-  readonly inboxKey: string;
+export interface AlertConfig extends IngestConfig {
   readonly alertSecret: string;
 }
 
@@ -167,14 +165,21 @@ export function scheduledConfig(environment: Environment): ScheduledConfig {
   };
 }
 
-/** @throws ConfigError */
-export function spotConfig(environment: Environment): SpotConfig {
-  const values = read(spotSchema, environment);
+/** What both functions that leave something in the inbox need to know. */
+function ingestConfig(values: z.infer<z.ZodObject<typeof ingest>>): IngestConfig {
   return {
     clusterId: values.NODE_FLEET_CLUSTER_ID,
     autoscaler: values.NODE_FLEET_AUTOSCALER,
     stateTable: values.NODE_FLEET_STATE_TABLE,
     inboxKey: values.NODE_FLEET_INBOX_KEY,
+  };
+}
+
+/** @throws ConfigError */
+export function spotConfig(environment: Environment): SpotConfig {
+  const values = read(spotSchema, environment);
+  return {
+    ...ingestConfig(values),
     kubernetesUrl: values.NODE_FLEET_KUBERNETES_URL,
     kubernetesSecret: values.NODE_FLEET_KUBERNETES_SECRET,
   };
@@ -183,11 +188,5 @@ export function spotConfig(environment: Environment): SpotConfig {
 /** @throws ConfigError */
 export function alertConfig(environment: Environment): AlertConfig {
   const values = read(alertSchema, environment);
-  return {
-    clusterId: values.NODE_FLEET_CLUSTER_ID,
-    autoscaler: values.NODE_FLEET_AUTOSCALER,
-    stateTable: values.NODE_FLEET_STATE_TABLE,
-    inboxKey: values.NODE_FLEET_INBOX_KEY,
-    alertSecret: values.NODE_FLEET_ALERT_SECRET,
-  };
+  return { ...ingestConfig(values), alertSecret: values.NODE_FLEET_ALERT_SECRET };
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, format, parse } from 'node:path';
 import { z } from 'zod';
 import {
@@ -18,7 +18,7 @@ import {
 import { AT_MS_MAX, OFFSET_MINUTES_MAX, OFFSET_MINUTES_MIN } from '../../simulator/instants.ts';
 import { fileError, InputError, quoted } from '../import/input-error.ts';
 import { ENGINE_DIGEST } from './project.ts';
-import { writeFileWhole } from './write-file.ts';
+import { fileBeginsWith, writeFileWhole } from './write-file.ts';
 
 export const JOURNAL_FILE_SCHEMA = 'node-fleet/journal-file@1';
 
@@ -273,18 +273,5 @@ function configuredIn(path: string, { policy, settings }: JournalHeader): Config
 }
 
 function isJournalFile(path: string): boolean {
-  const beginning = Buffer.from(`{"schema":"${JOURNAL_FILE_SCHEMA}"`);
-  const read = Buffer.alloc(beginning.length);
-  let file: number | undefined;
-  try {
-    file = openSync(path, 'r');
-    readSync(file, read, 0, read.length, 0);
-  } catch {
-    return false;
-  } finally {
-    if (file !== undefined) {
-      closeSync(file);
-    }
-  }
-  return read.equals(beginning);
+  return fileBeginsWith(path, `{"schema":"${JOURNAL_FILE_SCHEMA}"`);
 }

@@ -67,13 +67,14 @@ async function build(sourceMtimeMs) {
     process.stderr.write('node-fleet: esbuild is not installed; run npm ci first\n');
     process.exit(2);
   }
-  const { engineDigest } = await import('./engine-digest.mjs');
+  const { bundleForNode } = await import('./bundling.mjs');
+  const common = bundleForNode(root);
   mkdirSync(dist, { recursive: true });
   // A name of its own for each process, then a rename: two launches at once cannot see half a file.
   const draft = join(dist, `.node-fleet.${process.pid}.mjs`);
   try {
     const { warnings, outputFiles } = await esbuild.build({
-      absWorkingDir: root,
+      ...common,
       entryPoints: {
         'node-fleet': 'adapters/cli/main.ts',
         // Started as a thread.
@@ -83,30 +84,13 @@ async function build(sourceMtimeMs) {
       outExtension: { '.js': '.mjs' },
       chunkNames: 'node-fleet-[hash]',
       write: false,
-      bundle: true,
       // What one command alone imports late is parsed for that command alone.
       splitting: true,
       plugins: [noDebugger],
-      platform: 'node',
-      format: 'esm',
-      target: 'node20',
-      minify: false,
-      sourcemap: false,
-      legalComments: 'none',
       logLevel: 'silent',
       // Only a report needs it: from node_modules, when it does.
       external: ['vega-lite'],
-      define: {
-        NODE_FLEET_ENGINE_DIGEST: JSON.stringify(engineDigest(root)),
-        'process.env.NODE_ENV': '"production"',
-      },
-      // commander and yaml are CommonJS and `require` Node's own modules.
-      banner: {
-        js: [
-          "import { createRequire as requireFrom } from 'node:module';",
-          'const require = requireFrom(import.meta.url);',
-        ].join('\n'),
-      },
+      define: { ...common.define, 'process.env.NODE_ENV': '"production"' },
     });
     await print(esbuild, warnings, 'warning');
     await buildPage(esbuild);

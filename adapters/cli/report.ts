@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { PAGE_BEGINNING, reportPage, type PageRuntime } from '../../reports/html/page.ts';
@@ -12,7 +12,7 @@ import { Progress } from './progress.ts';
 import { ENGINE_DIGEST, projectRoot } from './project.ts';
 import { chooseRuns, compareChosen, withRunOptions, type RunOptions } from './run-options.ts';
 import { WIDTH, wrapped } from '../../reports/text.ts';
-import { writeFileWhole } from './write-file.ts';
+import { fileBeginsWith, writeFileWhole } from './write-file.ts';
 
 interface ReportOptions extends RunOptions {
   readonly output: string;
@@ -82,20 +82,7 @@ function checkOutputPath(path: string): void {
     }
     return;
   }
-  const beginning = Buffer.from(PAGE_BEGINNING);
-  const read = Buffer.alloc(beginning.length);
-  let file: number | undefined;
-  try {
-    file = openSync(path, 'r');
-    readSync(file, read, 0, read.length, 0);
-  } catch {
-    // A folder, or what may not be read: no report in either case.
-  } finally {
-    if (file !== undefined) {
-      closeSync(file);
-    }
-  }
-  if (!read.equals(beginning)) {
+  if (!fileBeginsWith(path, PAGE_BEGINNING)) {
     throw new InputError(path, null, 'found something that is no report, which is not replaced');
   }
 }

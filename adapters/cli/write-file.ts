@@ -1,4 +1,12 @@
-import { linkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  linkSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../import/input-error.ts';
 
@@ -25,4 +33,22 @@ export function writeFileWhole(
     const reason = error instanceof Error ? error.message : String(error);
     throw new InputError(path, null, `could not be written (${reason})`);
   }
+}
+
+/** Whether a file begins with this text. A folder, or what may not be read, does not. */
+export function fileBeginsWith(path: string, text: string): boolean {
+  const beginning = Buffer.from(text);
+  const read = Buffer.alloc(beginning.length);
+  let file: number | undefined;
+  try {
+    file = openSync(path, 'r');
+    readSync(file, read, 0, read.length, 0);
+  } catch {
+    return false;
+  } finally {
+    if (file !== undefined) {
+      closeSync(file);
+    }
+  }
+  return read.equals(beginning);
 }
