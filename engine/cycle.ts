@@ -20,13 +20,13 @@ import {
   TERMINATE_OVERDUE_MS,
   unmatchedNodes,
   reconcile,
+  withAbsent,
   withPoolOpen,
   withPoolRefused,
   type Reconciled,
   type Seen,
 } from './lifecycle.ts';
 import {
-  byText,
   isAlive,
   missingMetrics,
   quantizeReading,
@@ -35,7 +35,6 @@ import {
 } from './observation.ts';
 import { placeLaunches, podsFitElsewhere } from './placement.ts';
 import type { ConfiguredPolicy } from './policies/index.ts';
-import { merged } from './sorted.ts';
 import {
   emptyState,
   isOpen,
@@ -934,18 +933,10 @@ function withLaunched(
   nowMs: number,
 ): FleetState {
   const fresh = instanceIds.filter((id) => !state.known.includes(id));
-  if (fresh.length === 0) {
-    return state;
-  }
-  const known = merged(state.known, [...fresh].sort(byText));
-  const absent = [
-    ...state.absent,
-    ...fresh.map((instanceId) => ({ instanceId, sinceMs: nowMs, seen: false, zone, market })),
-  ];
-  return stateWith(state, {
-    known,
-    absent: absent.sort((a, b) => byText(a.instanceId, b.instanceId)),
-  });
+  return withAbsent(
+    state,
+    fresh.map((instanceId) => ({ instanceId, sinceMs: nowMs, seen: false, zone, market })),
+  );
 }
 
 // ---------------------------------------------------------------- draining

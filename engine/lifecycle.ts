@@ -350,13 +350,21 @@ function join(seen: Seen, state: FleetState): Joined {
  * supply that cannot be seen, or an empty page would be bought again (S6, S16).
  */
 function withUnlisted(state: FleetState, ids: readonly string[], nowMs: number): FleetState {
-  if (ids.length === 0) {
+  return withAbsent(
+    state,
+    ids.map((id) => vanishedAt(id, nowMs, false)),
+  );
+}
+
+/** The state that knows these instances too, though no list shows them; the same state when there are none. */
+export function withAbsent(state: FleetState, added: readonly Absence[]): FleetState {
+  if (added.length === 0) {
     return state;
   }
-  const absent = [...state.absent, ...ids.map((id) => vanishedAt(id, nowMs, false))];
+  const ids = added.map(({ instanceId }) => instanceId).sort(byText);
   return stateWith(state, {
-    known: merged(state.known, [...ids].sort(byText)),
-    absent: absent.sort((a, b) => byText(a.instanceId, b.instanceId)),
+    known: merged(state.known, ids),
+    absent: [...state.absent, ...added].sort((a, b) => byText(a.instanceId, b.instanceId)),
   });
 }
 
