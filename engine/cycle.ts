@@ -120,6 +120,8 @@ interface Act {
   lockLost: boolean;
   /** A launch had no answer: EC2 hangs, and no other is sent in this cycle, or nothing else would have time. */
   launchHung: boolean;
+  /** Nodes were listed anew, and each of them is some instance’s. */
+  lookedAgain: boolean;
   readonly events: CycleEvent[];
   readonly alarms: Alarm[];
 }
@@ -176,6 +178,7 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
     nodeCount: 0,
     lockLost: false,
     launchHung: false,
+    lookedAgain: false,
     events: [],
     alarms: [],
   };
@@ -941,18 +944,23 @@ function withLaunched(
 
 // ---------------------------------------------------------------- draining
 
+/** Whether AWS takes an instance before any node of it was seen: there may be one by now, and pods on it. */
+function isNodeless({ reason, nodeName }: DrainIntent): boolean {
+  return reason === 'reclaim' && nodeName === null;
+}
+
 /**
  * Looks once more at those that are given up, just before that becomes irreversible (S8, S12): dead, never joined, or taken
  * by AWS with no node to drain. One whose node is there, and that may be a worker after all, stays; the others are marked
- * for termination, which happens once that is committed.
+ * for termination, which happens once that is committed. What AWS takes is looked at until it is gone: a node that joins
+ * after all, while EC2 refuses to terminate it, is drained first.
  */
 function* lookAgain(act: Act, { instances }: Seen): Process<void> {
   const givenUp = act.state.drains.filter(
-    ({ stage, reason, nodeName }) =>
-      stage !== 'terminating' &&
-      (reason === 'unhealthy' ||
-        reason === 'never-joined' ||
-        (reason === 'reclaim' && nodeName === null)),
+    (drain) =>
+      isNodeless(drain) ||
+      (drain.stage !== 'terminating' &&
+        (drain.reason === 'unhealthy' || drain.reason === 'never-joined')),
   );
   if (givenUp.length === 0 || instances === null || !(yield* relistNodes(act))) {
     return;
@@ -960,11 +968,15 @@ function* lookAgain(act: Act, { instances }: Seen): Process<void> {
   if (unmatchedNodes(act.nodes!, instances).length > 0) {
     return;
   }
+  act.lookedAgain = true;
   const joinTimeoutMs = act.input.configured.settings.joinTimeoutSeconds * 1000;
   for (const drain of givenUp) {
     const node = nodeOfInstance(drain.instanceId, act.nodes, instances);
     if (node !== undefined && drain.reason === 'reclaim') {
-      act.state = withDrain(act.state, { ...drain, nodeName: node.name });
+      act.state = withDrain(act.state, { ...drain, nodeName: node.name, stage: 'tainting' });
+      continue;
+    }
+    if (drain.stage === 'terminating') {
       continue;
     }
     const registered =
@@ -1173,7 +1185,10 @@ function withDrain(state: FleetState, drain: DrainIntent): FleetState {
   });
 }
 
-/** Terminates what is committed as terminating. Idempotent: repeated each cycle until the instance is seen to go. */
+/**
+ * Terminates what is committed as terminating. Idempotent: repeated each cycle until the instance is seen to go. One without
+ * a node waits where none could be looked for: AWS takes it all the same.
+ */
 function* terminateCommitted(act: Act): Process<void> {
   if (!act.state.drains.some((drain) => drain.stage === 'terminating') || !mayMutate(act)) {
     return;
@@ -1182,7 +1197,7 @@ function* terminateCommitted(act: Act): Process<void> {
     return;
   }
   for (const drain of act.state.drains) {
-    if (drain.stage !== 'terminating') {
+    if (drain.stage !== 'terminating' || (isNodeless(drain) && !act.lookedAgain)) {
       continue;
     }
     if (!mayMutate(act)) {

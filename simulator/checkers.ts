@@ -1265,16 +1265,17 @@ const drainsEnd: Invariant = {
           fail(`${orphan.id} runs, is paid for, and is known to nobody`);
         }
         const drained = new Set(facts.drains.map(({ instanceId }) => instanceId));
+        const ids = new Set(alive.map(({ id }) => id));
+        // A node that outlives its instance for a while takes no pods.
         const stray = world
           .listNodes()
           .find(
             ({ name, taintIntentId }) =>
-              taintIntentId !== null && !drained.has(name) && !marked.has(name),
+              taintIntentId !== null && ids.has(name) && !drained.has(name) && !marked.has(name),
           );
         if (stray !== undefined) {
           fail(`${stray.name} carries our taint ${stray.taintIntentId}, and no drain is behind it`);
         }
-        const ids = new Set(alive.map(({ id }) => id));
         const settled = table.inbox.doomed.find(
           ({ instanceId, markedAtMs }) => settledBefore(markedAtMs) && !ids.has(instanceId),
         );
