@@ -717,6 +717,37 @@ describe('a drain, round by round', () => {
     expect(kinds.indexOf('launchInstances')).toBeLessThan(kinds.indexOf('taintNode'));
     expect(only(played, 'evictPod')).toHaveLength(1);
   });
+
+  describe('for a reclaim of what had no node, once EC2 has refused to terminate it', () => {
+    const inbox = { ...HINT, doomed: [{ ...HINT.doomed[0], cause: 'reclaim' as const }] };
+    const taken = drain(idOf(3), { reason: 'reclaim', nodeName: null, stage: 'terminating' });
+    const stored = known({ ...three, drains: [taken] });
+    const booting = { ...without(fleetOf(3), [idOf(3)]), instances: fleetOf(3).instances, inbox };
+
+    test('is tried again as long as there is none', () => {
+      const played = play({ seen: booting, stored });
+      expect(only(played, 'terminateInstance')).toHaveLength(1);
+    });
+
+    test('turns to draining the node that has come after all', () => {
+      const seen = { ...fleetOf(3), inbox };
+      const played = play({ seen, stored, podsOnNode: [podOnNode(1)] });
+      expect(only(played, 'terminateInstance')).toEqual([]);
+      expect(only(played, 'evictPod')).toHaveLength(1);
+      expect(storedState(played).drains).toMatchObject([{ nodeName: idOf(3), stage: 'evicting' }]);
+    });
+
+    test('waits where nodes cannot be listed again', () => {
+      const played = play({
+        seen: booting,
+        stored,
+        answers: {
+          listNodes: (_, nth) => (nth === 0 ? { ok: true, nodes: booting.nodes! } : TIMEOUT),
+        },
+      });
+      expect(only(played, 'terminateInstance')).toEqual([]);
+    });
+  });
 });
 
 describe('paused', () => {
