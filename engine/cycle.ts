@@ -35,6 +35,7 @@ import {
 } from './observation.ts';
 import { placeLaunches, podsFitElsewhere } from './placement.ts';
 import type { ConfiguredPolicy } from './policies/index.ts';
+import { contains, foundIn } from './sorted.ts';
 import {
   emptyState,
   isOpen,
@@ -73,6 +74,8 @@ export interface CycleInput {
   readonly mode: Mode;
   readonly cluster: Cluster;
   readonly configured: ConfiguredPolicy;
+  /** Of the cycle before, where it is at hand: what has not changed since is not built again. It decides nothing. */
+  readonly lastView?: View | null;
 }
 
 /** Triggers older than this are dropped: they waited in a queue, and another has come since (S20). */
@@ -225,7 +228,13 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
     confirmedGone,
     disowned,
   };
-  const reconciled = reconcile(seen, act.state, input.configured, input.cluster);
+  const reconciled = reconcile(
+    seen,
+    act.state,
+    input.configured,
+    input.cluster,
+    input.lastView?.workers,
+  );
   const { view } = reconciled;
   act.nodes = reconciled.seen.nodes;
   act.state = reconciled.state;
@@ -733,7 +742,8 @@ function* repeatUnansweredLaunches(
   const alive = instances.filter(isAlive);
   let there = alive.filter(({ id }) => !isDoomed(id)).length;
   there += act.state.absent.filter(
-    ({ instanceId }) => !isDoomed(instanceId) && !alive.some(({ id }) => id === instanceId),
+    ({ instanceId }) =>
+      !isDoomed(instanceId) && foundIn(alive, instanceId, ({ id }) => id) === undefined,
   ).length;
   for (const intent of act.state.launches) {
     const unanswered = intent.attempts.filter(isOpen);
@@ -935,7 +945,7 @@ function withLaunched(
   { zone, market }: Omit<PoolShare, 'count'>,
   nowMs: number,
 ): FleetState {
-  const fresh = instanceIds.filter((id) => !state.known.includes(id));
+  const fresh = instanceIds.filter((id) => !contains(state.known, id));
   return withAbsent(
     state,
     fresh.map((instanceId) => ({ instanceId, sinceMs: nowMs, seen: false, zone, market })),

@@ -274,9 +274,18 @@ export class JournalWriter {
    * changed, its distance from the last such one and its fields.
    */
   #workers(workers: readonly Worker[], before: readonly Worker[]): void {
+    if (workers === before) {
+      this.#uint(workers.length * 4 + WORKERS_END);
+      return;
+    }
     let gap = 0;
     let b = 0;
     for (const worker of workers) {
+      if (b < before.length && before[b] === worker) {
+        gap++;
+        b++;
+        continue;
+      }
       while (b < before.length && isBefore(before[b]!.id, worker.id)) {
         this.#uint(gap * 4 + WORKER_GONE);
         gap = 0;

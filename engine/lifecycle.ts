@@ -14,7 +14,7 @@ import {
 } from './observation.ts';
 import { holdsPinnedPod, podsFitElsewhere } from './placement.ts';
 import type { ConfiguredPolicy } from './policies/index.ts';
-import { contains, inBoth, isBefore, merged, placeIn } from './sorted.ts';
+import { contains, foundIn, inBoth, isBefore, merged, placeIn } from './sorted.ts';
 import {
   isOpen,
   stateWith,
@@ -134,12 +134,14 @@ function withoutListed(ids: readonly string[], instances: readonly Instance[]): 
  * Joins what was seen with what is remembered, advances every instance and intent as far as this observation takes it,
  * and finds what must be repaired. Pure: it plans; the cycle commits the new state and then acts. Unchanged state comes
  * back as the same object.
+ * @param lastWorkers of the view before, if it is at hand: a worker that is as it was is the same object again
  */
 export function reconcile(
   listed: Seen,
   before: FleetState,
   configured: ConfiguredPolicy,
   cluster: Cluster,
+  lastWorkers: readonly Worker[] = NONE,
 ): Reconciled {
   const events: CycleEvent[] = [];
   const alarms: Alarm[] = [];
@@ -175,7 +177,7 @@ export function reconcile(
     events,
     alarms,
   );
-  const workersBefore = buildWorkers(seen, state, joined, configured, NO_UNDONE);
+  const workersBefore = buildWorkers(seen, state, joined, configured, NO_UNDONE, lastWorkers);
   const undone = drainsToUndo(state, seen, workersBefore, configured, cluster, events, alarms);
   if (undone.ids.size > 0) {
     state = undone.state;
@@ -184,7 +186,9 @@ export function reconcile(
   state = forgetOldBackoffs(state, seen.nowMs);
 
   const workers =
-    undone.ids.size > 0 ? buildWorkers(seen, state, joined, configured, undone.ids) : workersBefore;
+    undone.ids.size > 0
+      ? buildWorkers(seen, state, joined, configured, undone.ids, lastWorkers)
+      : workersBefore;
   const view = makeView(seen, state, workers, contradicted);
   return {
     seen,
@@ -386,8 +390,14 @@ export function nodeOfInstance(
   nodes: readonly KubeNode[] | null,
   instances: readonly Instance[] | null,
 ): KubeNode | undefined {
-  const found = nodes?.find((node) => node.instanceId === instanceId || node.name === instanceId);
-  if (found !== undefined || nodes === null) {
+  if (nodes === null) {
+    return undefined;
+  }
+  // Nodes are sorted by name, and named by their instance; only one that is not takes a look at all of them.
+  const found =
+    foundIn(nodes, instanceId, ({ name }) => name) ??
+    nodes.find((node) => node.instanceId === instanceId);
+  if (found !== undefined) {
     return found;
   }
   const address = instances?.find(({ id }) => id === instanceId)?.privateIp ?? null;
@@ -433,7 +443,7 @@ function callRoll(seen: Seen, state: FleetState, events: CycleEvent[]): Roll {
   let disowned = 0;
   let k = 0;
   const strikeOrMiss = (instanceId: string): void => {
-    const noted = state.absent.find((absence) => absence.instanceId === instanceId);
+    const noted = foundIn(state.absent, instanceId, (absence) => absence.instanceId);
     if (noted === undefined || noted.seen) {
       seenBefore++;
     }
@@ -995,6 +1005,7 @@ function buildWorkers(
   joined: Joined,
   { settings }: ConfiguredPolicy,
   undone: ReadonlySet<string>,
+  last: readonly Worker[],
 ): readonly Worker[] {
   const { instances } = seen;
   const workers: Worker[] = [];
@@ -1008,12 +1019,15 @@ function buildWorkers(
   let next = 0;
   let absent = 0;
   let j = 0;
+  let l = 0;
+  let same = true;
   for (let i = 0; i < instances.length; i++) {
     const instance = instances[i]!;
     while (
       absent < state.absent.length &&
       isBefore(state.absent[absent]!.instanceId, instance.id)
     ) {
+      same = false;
       const absence = state.absent[absent++]!;
       workers.push(absentWorker(absence, noPods, state, leaving, joinTimeoutMs, nowMs));
     }
@@ -1040,6 +1054,17 @@ function buildWorkers(
           : node === null
             ? nodelessPhase(instance, hasJoined, seen, state, joined, joinTimeoutMs)
             : stayingPhase(instance, node, hasJoined, joinTimeoutMs, seen.nowMs);
+    const pods = joined.podsOf[i]?.counts ?? noPods;
+    while (l < last.length && isBefore(last[l]!.id, instance.id)) {
+      l++;
+    }
+    const asBefore = l < last.length ? last[l]! : null;
+    if (asBefore !== null && isStill(asBefore, instance, node, phase, pods)) {
+      same &&= l === workers.length;
+      workers.push(asBefore);
+      continue;
+    }
+    same = false;
     workers.push({
       id: instance.id,
       zone: instance.zone,
@@ -1050,14 +1075,39 @@ function buildWorkers(
       cordoned: node !== null && node.cordoned,
       allocatableMillicpu: node === null ? 0 : node.allocatableMillicpu,
       allocatableMib: node === null ? 0 : node.allocatableMib,
-      pods: joined.podsOf[i]?.counts ?? noPods,
+      pods,
     });
   }
   while (absent < state.absent.length) {
+    same = false;
     const absence = state.absent[absent++]!;
     workers.push(absentWorker(absence, noPods, state, leaving, joinTimeoutMs, nowMs));
   }
-  return workers;
+  return same && workers.length === last.length ? last : workers;
+}
+
+/** Whether a worker is what it was, so that the same object will do: nine workers in ten are, from cycle to cycle. */
+function isStill(
+  last: Worker,
+  instance: Instance,
+  node: KubeNode | null,
+  phase: Phase,
+  pods: readonly number[],
+): boolean {
+  return (
+    last.pods === pods &&
+    last.phase === phase &&
+    last.id === instance.id &&
+    node !== null &&
+    node.ready &&
+    last.readySinceMs === node.readyChangedAtMs &&
+    last.cordoned === node.cordoned &&
+    last.allocatableMillicpu === node.allocatableMillicpu &&
+    last.allocatableMib === node.allocatableMib &&
+    last.launchedAtMs === instance.launchedAtMs &&
+    last.market === instance.market &&
+    last.zone === instance.zone
+  );
 }
 
 function zeros(length: number): number[] {

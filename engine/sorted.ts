@@ -55,3 +55,23 @@ export function placeIn(sorted: readonly string[], element: string): number {
   }
   return low;
 }
+
+/** The element of a list sorted by some text that has this one; the first of several; undefined: none has. */
+export function foundIn<T>(
+  sorted: readonly T[],
+  text: string,
+  textOf: (element: T) => string,
+): T | undefined {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (textOf(sorted[middle]!) < text) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  const found = sorted[low];
+  return found !== undefined && textOf(found) === text ? found : undefined;
+}

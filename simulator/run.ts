@@ -13,6 +13,7 @@ import {
   type Effect,
   type JournalHeader,
   type Result,
+  type View,
 } from '../engine/index.ts';
 import { CrashedCycle, withFaults, type Fault, type FaultMode } from './faults/index.ts';
 import { Alertmanager } from './alertmanager.ts';
@@ -169,6 +170,7 @@ export function run(options: RunOptions): Run {
 
   startFleet(world, table, configured, cluster);
   observer.begun?.(world, table, interpreter);
+  let lastView: View | null = null;
   const invoke = (wanted: CycleInput): void => {
     counts.cycles++;
     interpreter.advance(Math.max(0, wanted.nowMs - interpreter.nowMs));
@@ -179,7 +181,9 @@ export function run(options: RunOptions): Run {
     observer.cycleBegins?.(nowMs, deadlineMs);
     let killed = false;
     try {
-      killed = runSync(cycle(input), interpret, deadlineMs) === null;
+      const record = runSync(cycle(input), interpret, deadlineMs);
+      killed = record === null;
+      lastView = record?.decided?.view ?? lastView;
     } catch (error) {
       if (!(error instanceof CrashedCycle)) {
         throw error;
@@ -215,6 +219,7 @@ export function run(options: RunOptions): Run {
       mode: 'act',
       cluster,
       configured,
+      lastView,
     };
     for (const input of options.invocations?.(due) ?? [due]) {
       invoke(input);

@@ -56,6 +56,19 @@ describe('the same options', () => {
     }
   });
 
+  it.each(POLICIES)(
+    'give the same bytes under %s whether or not the view before is at hand',
+    (name) => {
+      for (const faults of [[], TROUBLE]) {
+        const forgetting = runOf(name, {
+          faults,
+          invocations: (due) => [{ ...due, lastView: null }],
+        });
+        expect(digest(forgetting)).toBe(digest(runOf(name, { faults })));
+      }
+    },
+  );
+
   it('give the same bytes whether or not the demand is passed, and whoever watches', () => {
     const watched: string[] = [];
     const watch = (what: string) => (): void => void watched.push(what);
