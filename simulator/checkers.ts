@@ -42,6 +42,7 @@ import {
   type PriceBook,
 } from './prices/index.ts';
 import { clusterOf, type Observer } from './run.ts';
+import { SAFETY_INVARIANTS } from './safety.ts';
 import type { Scenario } from './scenario.ts';
 import type { Table } from './table.ts';
 import type { World } from './world.ts';
@@ -1560,4 +1561,5 @@ export const INVARIANTS: readonly Invariant[] = [
   moneyAddsUp,
   replays,
   liveness,
+  ...SAFETY_INVARIANTS,
 ];

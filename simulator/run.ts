@@ -40,7 +40,11 @@ export interface Observer {
   /** Before the first step. */
   readonly begun?: (world: World, table: Table, interpreter: Interpreter) => void;
   readonly stepped?: (world: World) => void;
-  readonly cycleBegins?: (nowMs: number, deadlineMs: number) => void;
+  readonly cycleBegins?: (
+    nowMs: number,
+    deadlineMs: number,
+    due: Pick<CycleInput, 'trigger' | 'triggeredAtMs'>,
+  ) => void;
   /** An effect is about to reach the world: one that fails or hangs never does. */
   readonly reaches?: (effect: Effect, world: World) => void;
   /** What the world did, whether or not the cycle ever learns of it. */
@@ -178,7 +182,7 @@ export function run(options: RunOptions): Run {
     const { nowMs } = interpreter;
     const deadlineMs = wanted.deadlineMs + (nowMs - wanted.nowMs);
     const input = nowMs === wanted.nowMs ? wanted : { ...wanted, nowMs, deadlineMs };
-    observer.cycleBegins?.(nowMs, deadlineMs);
+    observer.cycleBegins?.(nowMs, deadlineMs, input);
     let killed = false;
     try {
       const record = runSync(cycle(input), interpret, deadlineMs);

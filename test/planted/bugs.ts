@@ -1,4 +1,4 @@
-import type { Case } from '../properties/arbitraries.ts';
+import { QUIET, type Case } from '../properties/arbitraries.ts';
 
 /** The bad twin of a rule: what a tired engineer might have written instead, planted one at a time. */
 export interface Planted {
@@ -59,6 +59,10 @@ export const PLANTED: readonly Planted[] = [
     { kind: 'listPods' },
   ]);
 `,
+    held: {
+      faults: [{ effect: 'listPods', mode: 'slow', percent: 100 }],
+      market: { ...QUIET.market, reclaimPercentPerMonth: 10_000, noticePercent: 100 },
+    },
     test: [
       FOUND_AGAIN_TEST,
       'whose taint we see has its mark: the inbox is read after the nodes (S2)',
@@ -70,6 +74,7 @@ export const PLANTED: readonly Planted[] = [
     file: VIEW,
     find: '        doomed++;\n',
     instead: '        doomed++;\n        supply++;\n',
+    held: { hands: [{ cycle: 5, does: 'reclaim', to: 0 }] },
     test: ['test/engine/view.test.ts', 'a worker that is %s is counted where it belongs'],
   },
   {
@@ -78,6 +83,11 @@ export const PLANTED: readonly Planted[] = [
     file: GUARDS,
     find: "    rule: 'cooldown',\n    appliesTo: 'both',\n    repairs: false,",
     instead: "    rule: 'cooldown',\n    appliesTo: 'both',\n    repairs: true,",
+    held: {
+      policy: 'node-fleet',
+      market: { ...QUIET.market, reclaimPercentPerMonth: 10_000, noticePercent: 100 },
+      spotPercent: 100,
+    },
     test: [
       'test/engine/decide.test.ts',
       'it is exempt from cool-down and step, and asked of every other guard for adding (S3)',
@@ -134,6 +144,11 @@ export const PLANTED: readonly Planted[] = [
     file: CYCLE,
     find: "if (stored.kind === 'absent' && listed?.length === 0 && !anyNode) {",
     instead: "if (stored.kind === 'absent') {",
+    held: {
+      policy: 'node-fleet',
+      tenths: [60, 60, 5, 5, 5, 5],
+      hands: [{ cycle: 12, does: 'lose-table', to: 0 }],
+    },
     test: [
       CYCLE_TEST,
       'lost while workers run: nothing is removed before the cooldown ends, then it is (S6)',
@@ -171,6 +186,11 @@ export const PLANTED: readonly Planted[] = [
     file: LIFECYCLE,
     find: "const reversible = state.drains.filter((drain) => drain.stage !== 'terminating');",
     instead: 'const reversible = state.drains;',
+    held: {
+      policy: 'node-fleet',
+      tenths: [50, 50, 5, 5, 60, 60, 5, 5, 60, 60],
+      faults: [{ effect: 'terminateInstance', mode: 'fail', percent: 100 }],
+    },
     test: [LIFECYCLE_TEST, 'unless it is terminating: that is finished whatever happens (S8)'],
   },
   {
@@ -179,6 +199,12 @@ export const PLANTED: readonly Planted[] = [
     file: CYCLE,
     find: 'if (node !== undefined && (node.ready || node.cordoned || registered)) {',
     instead: 'if (registered) {',
+    held: {
+      policy: 'node-fleet',
+      tenths: [5, 60, 5, 60, 5, 60, 5, 60, 5, 60],
+      bootSeconds: 420,
+      faults: [{ effect: 'listNodes', mode: 'stale', percent: 50 }],
+    },
     test: [FOUND_TEST, 'is looked at once more: a node that is Ready after all stays (S8)'],
   },
   {
@@ -216,6 +242,7 @@ export const PLANTED: readonly Planted[] = [
     file: CYCLE,
     find: 'const EVICTION_ROUNDS = 3;',
     instead: 'const EVICTION_ROUNDS = 1;',
+    held: { policy: 'node-fleet', tenths: [50, 50, 5, 5, 5, 5] },
     test: [
       CYCLE_TEST,
       'asks a disruption budget three times in one cycle, ten seconds apart (S11)',
@@ -234,6 +261,7 @@ export const PLANTED: readonly Planted[] = [
     file: PLACEMENT,
     find: '      !fitsElsewhere(worker, [...leaving, ...chosen], view, cluster, headroom)\n',
     instead: '      false\n',
+    held: { policy: 'node-fleet', tenths: [50, 50, 5, 5, 5, 5] },
     test: ['test/engine/placement.test.ts', 'one whose pods do not fit elsewhere'],
   },
   {
@@ -244,9 +272,10 @@ export const PLANTED: readonly Planted[] = [
     instead: '',
     held: {
       policy: 'node-fleet',
-      tenths: [50, 50, 5, 5, 60, 60, 5, 5, 60, 60],
+      tenths: [50, 50, 5, 5, 5, 5, 5, 5, 5, 5],
+      others: [{ kind: 'deployment', requestMillicpu: 1_500, replicas: 3, zone: null }],
       settings: { cooldownAfterActionSeconds: 60, cooldownBeforeRemovalSeconds: 60 },
-      faults: [{ effect: 'evictPod', mode: 'fail', percent: 100 }],
+      faults: [{ effect: 'evictPod', mode: 'fail', percent: 50 }],
     },
     test: [LIFECYCLE_TEST, 'when pods wait that it could hold: before any node is bought (S12)'],
   },
@@ -256,6 +285,10 @@ export const PLANTED: readonly Planted[] = [
     file: VIEW,
     find: 'pods += isHelpable(view.shapes[s]!, cluster, template) ? count : 0;',
     instead: 'pods += count;',
+    held: {
+      policy: 'node-fleet',
+      others: [{ kind: 'deployment', requestMillicpu: 5_000, replicas: 1, zone: null }],
+    },
     test: [FOUND_TEST, 'in a zone that is not ours are pods that no node can hold (S13)'],
   },
   {
@@ -276,6 +309,11 @@ export const PLANTED: readonly Planted[] = [
     file: GUARDS,
     find: 'const tripped = view.joinFailures >= JOIN_FAILURES_BEFORE_BREAKER;',
     instead: 'const tripped = false;',
+    held: {
+      neverJoinsPercent: 100,
+      policy: 'node-fleet',
+      tenths: [60, 60, 60, 60, 60, 60, 60, 60],
+    },
     test: ['test/engine/guards.test.ts', 'one is one: a repair of the same cycle is the probe'],
   },
   {
@@ -299,6 +337,7 @@ export const PLANTED: readonly Planted[] = [
     file: VIEW,
     find: '        notReady++;\n        leaving++;',
     instead: '        notReady++;\n        supply++;',
+    held: { policy: 'static', hands: [{ cycle: 2, does: 'sicken', to: 0 }] },
     test: ['test/engine/view.test.ts', 'a worker that is %s is counted where it belongs'],
   },
   {
@@ -307,6 +346,13 @@ export const PLANTED: readonly Planted[] = [
     file: LIFECYCLE,
     find: '      repairing = true;\n',
     instead: '',
+    held: {
+      policy: 'static',
+      hands: [
+        { cycle: 2, does: 'sicken', to: 0 },
+        { cycle: 2, does: 'sicken', to: 1 },
+      ],
+    },
     test: [LIFECYCLE_TEST, 'one at a time: the others wait until it is gone (S17)'],
   },
   {
@@ -343,6 +389,10 @@ export const PLANTED: readonly Planted[] = [
     file: CYCLE,
     find: 'return agoMs >= 0 && agoMs < ALERT_APART_MS;',
     instead: 'return false;',
+    held: {
+      alertAfterSeconds: 0,
+      others: [{ kind: 'deployment', requestMillicpu: 1_931, replicas: 1, zone: null }],
+    },
     test: [FOUND_TEST, 'within 30 s of the cycle before leaves its kick for the next one (S19)'],
   },
   {
@@ -351,6 +401,7 @@ export const PLANTED: readonly Planted[] = [
     file: CYCLE,
     find: 'if (input.nowMs - input.triggeredAtMs > TRIGGER_MAX_AGE_MS) {',
     instead: 'if (false) {',
+    held: { triggers: { lost: 0, twice: 0, late: 100 } },
     test: [CYCLE_TEST, 'is not even asked for by a trigger older than 90 s (S20)'],
   },
   {
@@ -507,6 +558,11 @@ export const PLANTED: readonly Planted[] = [
     file: PLACEMENT,
     find: 'if (worker.pods[s]! > 0 && view.shapes[s]!.pinnedBy !== null) {',
     instead: 'if (false) {',
+    held: {
+      policy: 'node-fleet',
+      tenths: [50, 50, 5, 5, 5, 5],
+      others: [{ kind: 'local-data', requestMillicpu: 400, replicas: 3, zone: null }],
+    },
     test: [LIFECYCLE_TEST, 'when a pod that may not be moved turned up on it'],
   },
   {

@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 import {
   emptyState,
   type ConfiguredPolicy,
+  type CycleInput,
   type Decision,
   type DecisionRecord,
   type DrainIntent,
@@ -25,7 +26,7 @@ import {
   type Run,
   type World,
 } from '../../simulator/index.ts';
-import { attempt, drain, launch as intent, view, worker } from '../engine/build.ts';
+import { attempt, drain, launch as intent, view, WEB, worker } from '../engine/build.ts';
 import { policyOf, quietWorld, ZONE_A, ZONE_B, type Settings } from '../simulator/build.ts';
 import { build, QUIET, runCase } from './arbitraries.ts';
 
@@ -65,7 +66,7 @@ export class Stage {
     this.begin();
   }
 
-  begin(): void {
+  begin(due: Partial<Pick<CycleInput, 'trigger' | 'triggeredAtMs'>> = {}, lastsMs = 60_000): void {
     const { nowMs } = this.interpreter;
     const expiryMs = nowMs + 300_000;
     this.table.lock = {
@@ -74,7 +75,11 @@ export class Stage {
       lockExpiryAtMs: expiryMs,
       holderDeadlineAtMs: expiryMs,
     };
-    this.watch.cycleBegins(nowMs, nowMs + 60_000);
+    this.watch.cycleBegins(nowMs, nowMs + lastsMs, {
+      trigger: 'schedule',
+      triggeredAtMs: nowMs,
+      ...due,
+    });
     const asked = { owner: 'us', epoch: 7, nowMs, lockExpiryAtMs: expiryMs };
     const effect = { kind: 'acquireLock', ...asked, holderDeadlineAtMs: expiryMs } as const;
     this.watch.reaches(effect, this.world);
@@ -114,8 +119,10 @@ export class Stage {
     seen: Partial<View>,
     decision: Partial<Decision>,
     explanation: Partial<Explanation> = {},
+    startedAtMs = 0,
   ): void {
-    this.watch.decided(recordOf(seen, decision, explanation), this.world);
+    const record = recordOf(seen, decision, explanation);
+    this.watch.decided({ ...record, startedAtMs }, this.world);
   }
 
   drain(changes: Partial<DrainIntent> = {}): DrainIntent {
@@ -773,6 +780,152 @@ export const NEVER: readonly (readonly [number: number, what: string, happens: (
         stage.decide({}, {});
         stage.end();
       }
+    },
+  ],
+  [
+    20,
+    'a notice whose taint is taken off',
+    () => {
+      const stage = new Stage(20);
+      const nodeName = stage.ids[0]!;
+      stage.table.mark({ instanceId: nodeName, cause: 'reclaim', markedAtMs: stage.atMs });
+      stage.perform({ kind: 'untaintNode', nodeName, intentId: `doomed-${nodeName}` });
+    },
+  ],
+  [
+    20,
+    'a dead node that is not replaced',
+    () => {
+      const workers = [worker('i-0'), worker('i-1'), worker('i-2', { phase: 'not-ready' })];
+      new Stage(20).decide({ workers, desired: 3 }, {});
+    },
+  ],
+  [
+    20,
+    'dead nodes that are repaired at once',
+    () => {
+      const stage = new Stage(20);
+      const drains = stage.ids.slice(0, 2).map((instanceId) => ({
+        ...stage.drain({ reason: 'unhealthy' }),
+        id: `doomed-${instanceId}`,
+        instanceId,
+      }));
+      stage.commit({ drains });
+    },
+  ],
+  [
+    21,
+    'a removal just after memory was lost',
+    () => {
+      const stage = new Stage(21);
+      stage.table.lose();
+      stage.begin();
+      stage.decide({ workers: fourInOneZone }, removal);
+    },
+  ],
+  [
+    22,
+    'a drain that was terminating and is not any more',
+    () => {
+      const stage = new Stage(22);
+      stage.commit({ drains: [stage.drain({ stage: 'terminating' })] });
+      stage.commit({ drains: [] });
+    },
+  ],
+  [
+    23,
+    'a budget that is asked once',
+    () => {
+      const stage = new Stage(23);
+      const nodeName = stage.ids[0]!;
+      stage.perform({ kind: 'listNodePods', nodeName });
+      stage.perform(
+        { kind: 'evictPod', namespace: 'shop', name: 'web', uid: `${nodeName}/0/0` },
+        ({ completedAtMs }) => ({
+          ok: false,
+          certainty: 'refused',
+          reason: 'blocked-by-pdb',
+          completedAtMs,
+        }),
+      );
+      stage.end();
+    },
+  ],
+  [
+    24,
+    'a victim whose pods fit nowhere',
+    () => {
+      const full = fourInOneZone.map((each) => ({ ...each, pods: [7] }));
+      new Stage(24).decide({ workers: full, shapes: [WEB], unschedulable: [0] }, removal);
+    },
+  ],
+  [
+    24,
+    'a victim with a pod that may not be moved',
+    () => {
+      const workers = fourInOneZone.map((each) => ({ ...each, pods: [1] }));
+      const shapes = [{ ...WEB, pinnedBy: 'local-data' as const }];
+      new Stage(24).decide({ workers, shapes, unschedulable: [0] }, removal);
+    },
+  ],
+  [
+    25,
+    'two launches at once, when none ever joins',
+    () => {
+      const launches = [{ zone: ZONE_A, market: 'on-demand' as const, count: 2 }];
+      new Stage(25).decide({ joinFailures: 2 }, { launches });
+    },
+  ],
+  [
+    25,
+    'a launch right after another that never joined',
+    () => {
+      const stage = new Stage(25);
+      const launches = [{ zone: ZONE_A, market: 'on-demand' as const, count: 1 }];
+      stage.decide({ joinFailures: 2, nowMs: stage.atMs }, { launches });
+      stage.decide(
+        { joinFailures: 3, joinFailedAtMs: stage.atMs + 60_000, nowMs: stage.atMs + 120_000 },
+        { launches },
+      );
+    },
+  ],
+  [
+    25,
+    'a node for pods that no node could hold',
+    () =>
+      new Stage(25).decide(
+        { shapes: [{ ...WEB, requestMillicpu: 9_000 }], unschedulable: [2] },
+        {},
+        { rules: [{ rule: 'pods-pending', verdict: 'fires', observed: 2, threshold: 0 }] },
+      ),
+  ],
+  [
+    26,
+    'a cycle on a stale trigger',
+    () => {
+      const stage = new Stage(26);
+      stage.begin({ triggeredAtMs: stage.atMs - 90_001 });
+      stage.decide({}, {});
+    },
+  ],
+  [
+    26,
+    'a cycle that may outlast its lease',
+    () => {
+      const stage = new Stage(26);
+      stage.begin({}, 180_001);
+      stage.decide({}, {});
+    },
+  ],
+  [
+    26,
+    'a cycle for an alert in the wake of another',
+    () => {
+      const stage = new Stage(26);
+      stage.decide({}, {}, {}, stage.atMs);
+      stage.interpreter.advance(20_000);
+      stage.begin({ trigger: 'alert' });
+      stage.decide({}, {}, {}, stage.interpreter.nowMs);
     },
   ],
 ];
