@@ -87,6 +87,8 @@ export async function startControlPlane(): Promise<ControlPlane> {
       `--service-account-signing-key-file=${signerFile}`,
     ]);
     const always = () => Promise.resolve(true);
+    // Nobody waits for a test as a cluster can for its controllers.
+    const brisk = ['--kube-api-qps=1000', '--kube-api-burst=2000'];
     await run('kube-controller-manager', always, [
       `--kubeconfig=${config}`,
       '--leader-elect=false',
@@ -95,11 +97,13 @@ export async function startControlPlane(): Promise<ControlPlane> {
       `--service-account-private-key-file=${signerFile}`,
       // Nobody sends heartbeats, and nobody is missed.
       '--node-monitor-grace-period=24h',
+      ...brisk,
     ]);
     await run('kube-scheduler', always, [
       `--kubeconfig=${config}`,
       '--leader-elect=false',
       '--secure-port=0',
+      ...brisk,
     ]);
   } catch (error) {
     await stop();
@@ -151,9 +155,9 @@ export class Admin {
     await this.#call('PATCH', path, object, type, { fieldManager: 'test', force: 'true' });
   }
 
-  /** Now, whatever grace it may have; there is no kubelet that would end it. What is gone is gone. */
-  async remove(path: string): Promise<void> {
-    await this.#call('DELETE', path, { gracePeriodSeconds: 0 }, undefined, {}, [404]);
+  /** Now, or with a grace; there is no kubelet that would end it. What is gone is gone. */
+  async remove(path: string, gracePeriodSeconds = 0): Promise<void> {
+    await this.#call('DELETE', path, { gracePeriodSeconds }, undefined, {}, [404]);
   }
 
   /** Every object of a collection, likewise. */

@@ -53,8 +53,8 @@ func place(in io.Reader, out io.Writer) error {
 	return lines.Err()
 }
 
-// placeOne runs kube-scheduler's own plugins in its default profile over its own cache. Its informers are never
-// started: whatever these pods need is in the cache.
+// placeOne runs kube-scheduler's own plugins in its default profile over its own cache, one node after the other. Its
+// informers are never started: whatever these pods need is in the cache.
 func placeOne(given cluster) (*answer, error) {
 	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), klog.Background()))
 	defer cancel()
@@ -64,7 +64,8 @@ func placeOne(given cluster) (*answer, error) {
 		return nil, err
 	}
 	record := func(string) events.EventRecorderLogger { return events.NewFakeRecorder(0) }
-	sched, err := scheduler.New(ctx, client, scheduler.NewInformerFactory(client, 0), nil, record)
+	informers := scheduler.NewInformerFactory(client, 0)
+	sched, err := scheduler.New(ctx, client, informers, nil, record, scheduler.WithParallelism(1))
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +111,9 @@ func placeOne(given cluster) (*answer, error) {
 		bound := pod.DeepCopy()
 		bound.Spec.NodeName = chosen.SuggestedHost
 		if err := sched.Cache.AddPod(logger, bound); err != nil {
+			return nil, err
+		}
+		if err := sched.Cache.UpdateSnapshot(logger, snapshot); err != nil {
 			return nil, err
 		}
 	}
