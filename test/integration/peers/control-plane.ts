@@ -3,7 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { KubernetesApi, type KubernetesAnswer } from '../../../adapters/kubernetes/client.ts';
+import {
+  KubernetesApi,
+  type KubernetesAccess,
+  type KubernetesAnswer,
+} from '../../../adapters/kubernetes/client.ts';
 import { makeCertificate } from '../../adapters/kubernetes/certificate.ts';
 import { controlPlaneProgram } from './control-plane/build.ts';
 import { freePort, start, type Running } from './processes.ts';
@@ -33,8 +37,10 @@ const ADMIN_TOKEN = 'administrator';
 /**
  * The real kube-apiserver with RBAC, its etcd, the real controllers and the real scheduler, on loopback. There is no
  * kubelet: a node is what is said of it, for as long as nobody says otherwise.
+ *
+ * @param silenceSeconds after so long without a heartbeat a node is NotReady; nobody sends any
  */
-export async function startControlPlane(): Promise<ControlPlane> {
+export async function startControlPlane(silenceSeconds = 86_400): Promise<ControlPlane> {
   const program = controlPlaneProgram();
   const folder = mkdtempSync(join(tmpdir(), 'node-fleet-control-plane-'));
   const file = (name: string, text: string): string => {
@@ -95,8 +101,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
       '--secure-port=0',
       `--root-ca-file=${certFile}`,
       `--service-account-private-key-file=${signerFile}`,
-      // Nobody sends heartbeats, and nobody is missed.
-      '--node-monitor-grace-period=24h',
+      `--node-monitor-grace-period=${String(silenceSeconds)}s`,
       ...brisk,
     ]);
     await run('kube-scheduler', always, [
@@ -123,11 +128,13 @@ export async function startControlPlane(): Promise<ControlPlane> {
 
 /** What a person with all rights does to a cluster. Whatever is refused is thrown. */
 export class Admin {
+  readonly access: KubernetesAccess;
   readonly #api: KubernetesApi;
 
   constructor(url: string, ca: string) {
-    const access = () => Promise.resolve({ token: ADMIN_TOKEN, ca });
-    this.#api = new KubernetesApi(url, { get: access, renew: access });
+    this.access = { token: ADMIN_TOKEN, ca };
+    const get = () => Promise.resolve(this.access);
+    this.#api = new KubernetesApi(url, { get, renew: get });
   }
 
   async get<T>(path: string): Promise<T> {
