@@ -6,7 +6,20 @@ import { KubernetesApi, type KubernetesAccess } from '../../../adapters/kubernet
 import type { PodObject, PodSpec } from '../../../adapters/kubernetes/objects.ts';
 import { kubernetesPerformers } from '../../../adapters/kubernetes/perform.ts';
 import { failureOf } from '../../../adapters/failure.ts';
-import type { KubeNode, Pods } from '../../../engine/index.ts';
+import { interpreter } from '../../../adapters/aws/interpret.ts';
+import type { Performers } from '../../../adapters/answer.ts';
+import {
+  configurePolicy,
+  cycle,
+  emptyState,
+  runAsync,
+  type Cluster,
+  type Instance,
+  type KubeNode,
+  type Pods,
+  type Reading,
+} from '../../../engine/index.ts';
+import { Table } from '../../../simulator/index.ts';
 import { makeCertificate } from '../../adapters/kubernetes/certificate.ts';
 import {
   eventually,
@@ -23,6 +36,7 @@ const MANIFEST = fileURLToPath(
 );
 const SECRET = '/api/v1/namespaces/node-fleet/secrets/autoscaler-token';
 const SHOP = '/api/v1/namespaces/shop';
+const ZONES = ['ap-southeast-1a', 'ap-southeast-1b'];
 
 let plane: ControlPlane;
 let api: KubernetesApi;
@@ -518,5 +532,170 @@ describe('an eviction', () => {
     await admin.remove(`${budgets}/web`);
     await admin.remove(`${budgets}/web-too`);
     await withdraw('web');
+  });
+});
+
+describe('the engine', () => {
+  /** What is asked of others than Kubernetes: a quiet shop, three instances, a table. */
+  function surroundings(clock: () => number, ids: readonly string[]) {
+    const table = new Table();
+    const state = { ...emptyState('node-fleet'), known: ids, joined: ids, desired: ids.length };
+    table.stored = { kind: 'known', state };
+    const instances = ids.map((id, n): Instance => ({
+      id,
+      state: 'running',
+      zone: ZONES[n % 2],
+      market: 'on-demand',
+      launchedAtMs: Date.now() - 3_600_000,
+      privateIp: null,
+      clientToken: null,
+      birthEpoch: 1,
+      statusCheckFailed: false,
+    }));
+    const terminated: string[] = [];
+    const alive = () =>
+      instances.map((each): Instance =>
+        terminated.includes(each.id) ? { ...each, state: 'terminated' } : each,
+      );
+    const reading = (value: number, atMs: number): Reading => ({
+      value,
+      sampledAtMs: atMs - 5_000,
+      coverageRatio: 1,
+      missing: null,
+    });
+    const ok = { ok: true } as const;
+    const others: Omit<Performers, keyof typeof perform | 'pause'> = {
+      acquireLock: (effect) => Promise.resolve(table.acquireLock(effect, clock())),
+      readLock: () => Promise.resolve({ ...ok, lock: table.lock, stored: table.stored }),
+      commitState: (effect) => Promise.resolve(table.commitState(effect, clock())),
+      releaseLock: (effect) => Promise.resolve(table.releaseLock(effect, clock())),
+      readInbox: () => Promise.resolve({ ...ok, inbox: table.inbox }),
+      clearInbox: () => Promise.resolve(ok),
+      queryMetrics: ({ atMs }) =>
+        Promise.resolve({
+          ...ok,
+          metrics: {
+            cpuPercent: reading(10, atMs),
+            memoryPercent: reading(20, atMs),
+            unschedulablePods: reading(0, atMs),
+            apiLatencyP95Ms: reading(80, atMs),
+            requestsPerSecond: reading(1, atMs),
+            custom: [],
+          },
+        }),
+      listInstances: () => Promise.resolve({ ...ok, instances: alive() }),
+      describeInstances: ({ ids: wanted }) =>
+        Promise.resolve({ ...ok, instances: alive().filter(({ id }) => wanted.includes(id)) }),
+      launchInstances: () => expect.fail('nothing is to be launched'),
+      terminateInstance: ({ instanceId }) => {
+        terminated.push(instanceId);
+        return Promise.resolve(ok);
+      },
+      appendJournal: () => Promise.resolve(ok),
+      publishMetrics: () => Promise.resolve(ok),
+      notify: () => Promise.resolve(ok),
+    };
+    return { table, terminated, others };
+  }
+
+  it('drains a worker as its budget allows, and terminates it when the last pod has gone (S11, S22)', async () => {
+    const { admin } = plane;
+    await join(admin, [workerNode('i-0c3', { instanceId: 'i-0c3', zone: ZONES[0] })]);
+    await deploy('web', 9, { containers: asking('100m', '64Mi') });
+    await scheduled('web', 9);
+    await admin.apply({
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: { name: 'web', namespace: 'shop' },
+      spec: { minAvailable: 8, selector: { matchLabels: { app: 'web' } } },
+    });
+    await kubelets(admin);
+    /** Of the workload’s pods, those that run. */
+    const running = async () =>
+      (await podObjects('web')).filter(
+        ({ metadata, status }) =>
+          metadata.deletionTimestamp === undefined && status?.phase === 'Running',
+      ).length;
+
+    let aheadMs = 0;
+    const clock = (): number => Date.now() + aheadMs;
+    const { table, terminated, others } = surroundings(clock, ['i-0a1', 'i-0b2', 'i-0c3']);
+    let fewestRunning = 9;
+    let evictions = 0;
+    const left: number[] = [];
+    /** Time goes on: pods end and start. */
+    const passMs = async (ms: number): Promise<void> => {
+      aheadMs += ms;
+      fewestRunning = Math.min(fewestRunning, await running());
+      await kubelets(admin);
+    };
+    const performers: Performers = {
+      ...perform,
+      ...others,
+      pause: async ({ untilMs }) => {
+        await passMs(Math.max(0, untilMs - clock()));
+        return { ok: true };
+      },
+      evictPod: async (effect, abort) => {
+        const answer = await perform.evictPod(effect, abort);
+        evictions += answer.ok ? 1 : 0;
+        return answer;
+      },
+      terminateInstance: async (effect, abort) => {
+        const pods = await podObjects('web');
+        left.push(pods.filter(({ spec }) => spec?.nodeName === effect.instanceId).length);
+        return others.terminateInstance(effect, abort);
+      },
+    };
+    const configured = configurePolicy('node-fleet', { nodeCountMin: 2, nodeCountMax: 5 });
+    if (!configured.ok) {
+      expect.fail(JSON.stringify(configured.problems));
+    }
+    const cluster: Cluster = {
+      id: 'shop',
+      zones: ZONES,
+      template: { allocatableMillicpu: 2000, allocatableMib: 3900 },
+      templateVersion: '1',
+      onDemandBdtPerHour: 33.33,
+      spotBdtPerHour: 10,
+      calendar: [],
+      timeZoneOffsetMinutes: 360,
+      operatorDelaysMs: [],
+    };
+    const log: string[] = [];
+    for (let n = 0; n < 12 && (await nodes()).length > 3; n++) {
+      const nowMs = clock();
+      const record = await runAsync(
+        cycle({
+          nowMs,
+          triggeredAtMs: nowMs,
+          trigger: 'schedule',
+          deadlineMs: nowMs + 60_000,
+          nonce: String(n),
+          mode: 'act',
+          cluster,
+          configured: configured.configured,
+        }),
+        interpreter(performers, clock, (_level, message, fields) =>
+          log.push(`${message} ${JSON.stringify(fields)}`),
+        ),
+      );
+      log.push(JSON.stringify(record?.events));
+      await passMs(120_000);
+    }
+    const names = (await nodes()).map(({ name }) => name);
+    expect({ names, log }).toMatchObject({
+      names: [expect.any(String), expect.any(String), 'master'],
+    });
+    expect(terminated).toHaveLength(1);
+    expect(names).not.toContain(terminated[0]);
+    expect(left).toEqual([0]);
+    expect(evictions).toBeGreaterThan(1);
+    expect(fewestRunning).toBe(8);
+    expect(table.stored).toMatchObject({ kind: 'known', state: { drains: [] } });
+    expect((await nodes()).map(({ taintIntentId }) => taintIntentId)).toEqual([null, null, null]);
+    await scheduled('web', 9);
+    await kubelets(admin);
+    expect(await running()).toBe(9);
   });
 });
