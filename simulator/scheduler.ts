@@ -2,7 +2,7 @@
  * The part of kube-scheduler that decides how many pods fit: filter (resources, taints, Ready, zone), then score. Scores
  * are kept as buckets of nodes by how full they are, so placing a pod looks at the emptiest nodes only
  * (NodeResourcesFit/LeastAllocated with NodeResourcesBalancedAllocation’s inputs; on equal nodes this also spreads).
- * kube-scheduler breaks ties at random; here the node that has waited longest in its bucket wins.
+ * Among equals the node that has waited longest in its bucket wins. docs/fidelity.md measures it against kube-scheduler.
  */
 const BUCKETS = 65;
 const NONE = -1;

@@ -193,10 +193,6 @@ export class FakeKubernetes {
     if (pod === undefined) {
       return failure(404, `pods "${name}" not found`);
     }
-    const { deleteOptions } = body as { deleteOptions?: { preconditions?: { uid?: string } } };
-    if (deleteOptions?.preconditions?.uid !== pod.metadata.uid) {
-      return failure(409, 'the UID in the precondition does not match the UID in record');
-    }
     const budgets = this.budgets.filter((budget) =>
       selects(budget.spec?.selector, pod.metadata.labels ?? {}),
     );
@@ -211,6 +207,11 @@ export class FakeKubernetes {
           details: { causes: [{ reason: 'DisruptionBudget' }] },
         },
       };
+    }
+    // As the real one does, after the budgets.
+    const { deleteOptions } = body as { deleteOptions?: { preconditions?: { uid?: string } } };
+    if (deleteOptions?.preconditions?.uid !== pod.metadata.uid) {
+      return failure(409, 'the UID in the precondition does not match the UID in record');
     }
     const gone = (): void => {
       this.pods = this.pods.filter(({ metadata }) => metadata.uid !== pod.metadata.uid);

@@ -16,12 +16,12 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Starts a program and waits until it answers at `readyUrl`. Throws with its last words when it ends before. */
+/** Starts a program and waits until it is ready: answers at a URL, or says so. Throws with its last words when it ends before. */
 export async function start(
   command: string,
   args: readonly string[],
   url: string,
-  readyUrl: string,
+  ready: string | (() => Promise<boolean>),
 ): Promise<Running> {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let words = '';
@@ -32,17 +32,14 @@ export async function start(
   }
   let failed: Error | null = null;
   child.on('error', (error) => (failed = error));
+  const isReady = typeof ready === 'string' ? () => fetch(ready).then(({ ok }) => ok) : ready;
   const giveUpAtMs = Date.now() + 60_000;
   for (;;) {
     if (failed !== null || child.exitCode !== null || Date.now() > giveUpAtMs) {
       await stop(child);
       throw new Error(`${command} did not start: ${String(failed ?? words)}`);
     }
-    const answered = await fetch(readyUrl).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (answered) {
+    if (await isReady().catch(() => false)) {
       return { url, stop: () => stop(child) };
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
