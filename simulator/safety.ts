@@ -66,10 +66,12 @@ const restored: Invariant = {
           return;
         }
         const { view, decision, explanation } = decided;
-        // A notice that nothing has come of for ten minutes is void.
+        // A notice that nothing has come of for ten minutes is void; a hint is, where a person has the node in hand.
         const noticed = new Set(
-          facts.table.inbox.doomed.flatMap(({ instanceId, markedAtMs }) =>
-            facts.cycle!.marked.has(instanceId) && view.nowMs - markedAtMs < NOTICE_VOID_MS
+          facts.table.inbox.doomed.flatMap(({ instanceId, cause, markedAtMs }) =>
+            cause === 'reclaim' &&
+            facts.cycle!.marked.has(instanceId) &&
+            view.nowMs - markedAtMs < NOTICE_VOID_MS
               ? [instanceId]
               : [],
           ),
