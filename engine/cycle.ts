@@ -76,6 +76,8 @@ export interface CycleInput {
   readonly configured: ConfiguredPolicy;
   /** Of the cycle before, where it is at hand: what has not changed since is not built again. It decides nothing. */
   readonly lastView?: View | null;
+  /** What the caller has found that people should know. Left out: nothing. */
+  readonly alarms?: readonly Alarm[];
 }
 
 /** Triggers older than this are dropped: they waited in a queue, and another has come since (S20). */
@@ -183,7 +185,7 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
     launchHung: false,
     lookedAgain: false,
     events: [],
-    alarms: [],
+    alarms: input.alarms === undefined ? [] : [...input.alarms],
   };
   if (!metrics.ok) {
     act.alarms.push({ code: 'metrics-missing', subject: metrics.reason });

@@ -171,6 +171,8 @@ export type AlarmCode =
   | 'launch-request-rejected'
   | 'drain-stuck'
   | 'commit-failed'
+  | 'policy-document-refused'
+  | 'policy-document-unreadable'
   | 'at-max-with-pods-unschedulable';
 
 export type EffectKind = keyof EffectTypes;

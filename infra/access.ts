@@ -60,6 +60,7 @@ export interface AutoscalerFacts extends FunctionFacts, InsideFacts {
   readonly journalTableArn: string;
   readonly kubernetesAccessArn: string;
   readonly topicArn: string;
+  readonly policyParameterArn: string;
   readonly templateArns: readonly string[];
   readonly workerGroupArn: string;
   readonly workerRoleArn: string;
@@ -211,6 +212,7 @@ export function autoscalerPolicy(facts: AutoscalerFacts): PolicyDocument {
       ownItems(facts),
     ),
     allow('Journal', ['dynamodb:PutItem'], [facts.journalTableArn], ownItems(facts)),
+    allow('PolicyDocument', ['ssm:GetParameter'], [facts.policyParameterArn]),
     readSecret('KubernetesAccess', facts.kubernetesAccessArn),
     allow('Notify', ['sns:Publish'], [facts.topicArn]),
     writeLog(facts),

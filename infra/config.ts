@@ -215,37 +215,37 @@ export const FIELDS = {
   mode: field<Mode>({
     default: 'observe',
     expected: 'act, observe or paused',
-    help: 'What a cycle may do. It begins by only watching: look at its decisions first.',
+    help: 'What a cycle may do at first, and until there is a policy document. It begins by only watching.',
     read: oneOf(MODES),
   }),
   policy: field({
     default: 'node-fleet',
     expected: `one of ${POLICIES.map(({ name }) => name).join(', ')}`,
-    help: 'Which policy decides.',
+    help: 'Which policy decides, likewise.',
     read: oneOf(POLICIES.map(({ name }) => name)),
   }),
   nodeCountMin: field({
     default: fleetSettings.nodeCountMin.default,
     expected: 'a whole number from 0 to 1000',
-    help: 'Workers that are never voluntarily gone below.',
+    help: 'Workers that are never voluntarily gone below, likewise.',
     read: wholeNumber(0, 1000),
   }),
   nodeCountMax: field({
     default: fleetSettings.nodeCountMax.default,
     expected: 'a whole number from 1 to 1000',
-    help: 'Workers that are never launched past.',
+    help: 'Workers that are never launched past, likewise.',
     read: wholeNumber(1, 1000),
   }),
   settings: field<Readonly<Record<string, number>>>({
     default: {},
     expected: `an object of numbers, ${SETTINGS_BYTES_MAX} bytes at most, without nodeCountMin and nodeCountMax`,
-    help: 'Other settings of the policy and its guards, as in `simulate --list-policies`.',
+    help: 'Other settings of the policy and its guards, as in `simulate --list-policies`, likewise.',
     read: settings,
   }),
   calendar: field<readonly SaleWindow[]>({
     default: [],
     expected: `a list of { name, start, end } with times such as 2026-12-16T20:00:00+06:00, ${CALENDAR_BYTES_MAX} bytes at most`,
-    help: 'Sales to come.',
+    help: 'Sales to come, where the policy document names none.',
     read: calendar,
   }),
   timeZoneOffsetMinutes: field({

@@ -18,8 +18,12 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** What the scheduled function needs to know. */
 export interface ScheduledConfig {
   readonly cluster: Cluster;
+  /** What governs until there has been a policy document, and where there is none. */
   readonly mode: Mode;
   readonly configured: ConfiguredPolicy;
+  /** The parameter with the policy document, and the item that keeps the last good one. */
+  readonly policyParameter: string | null;
+  readonly policyKey: string;
   readonly templates: Readonly<Record<Market, string>>;
   readonly subnets: Readonly<Record<string, string>>;
   readonly stateTable: string;
@@ -106,6 +110,7 @@ const scheduledSchema = z.object({
   NODE_FLEET_MODE: z.enum(MODES, `expected one of ${MODES.join(', ')}`),
   NODE_FLEET_POLICY: text,
   NODE_FLEET_SETTINGS: json(z.record(z.string(), z.number())),
+  NODE_FLEET_POLICY_PARAMETER: text.optional(),
   NODE_FLEET_TEMPLATES: json(z.object({ 'on-demand': text, spot: text })),
   NODE_FLEET_SUBNETS: json(z.record(z.string(), text)),
   NODE_FLEET_JOURNAL_TABLE: text,
@@ -151,6 +156,8 @@ export function scheduledConfig(environment: Environment): ScheduledConfig {
     cluster: values.NODE_FLEET_CLUSTER,
     mode: values.NODE_FLEET_MODE,
     configured: chosen.configured,
+    policyParameter: values.NODE_FLEET_POLICY_PARAMETER ?? null,
+    policyKey: `${values.NODE_FLEET_CLUSTER.id}#policy`,
     templates: values.NODE_FLEET_TEMPLATES,
     subnets: values.NODE_FLEET_SUBNETS,
     stateTable: values.NODE_FLEET_STATE_TABLE,

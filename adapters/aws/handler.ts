@@ -22,9 +22,15 @@ import { interpreter, pausePerformer } from './interpret.ts';
 import { ENGINE_DIGEST, journalHeader, journalPerformer } from './journal.ts';
 import { logWith, writeLine, type Log } from './log.ts';
 import { embeddedMetrics, type MetricValues } from './metrics.ts';
+import {
+  documentInForce,
+  readParameter,
+  type DocumentMemory,
+  type InForce,
+} from './policy-document.ts';
 import { accessFrom, renewSecret, secret } from './secrets.ts';
 import { startCycle } from './start-cycle.ts';
-import { markDoomed, setKick, tablePerformers } from './table.ts';
+import { keepDocument, keptDocument, markDoomed, setKick, tablePerformers } from './table.ts';
 
 /** The part of Lambda’s context that is looked at. */
 export interface LambdaContext {
@@ -54,51 +60,86 @@ export interface ScheduledAnswer {
  * in the record.
  */
 export async function scheduled(event: unknown, context: LambdaContext): Promise<ScheduledAnswer> {
-  const nowMs = Date.now();
+  const calledAtMs = Date.now();
   const config = scheduledConfig(process.env);
   const { trigger, time } = scheduledEvent.parse(event);
-  const stateKey = config.mode === 'observe' ? `${config.cluster.id}#observe` : config.cluster.id;
-  const decisionId = `${stateKey}/${String(nowMs)}`;
-  const log = logWith({ decisionId, engine: ENGINE_DIGEST });
-  const input: CycleInput = {
-    nowMs,
-    triggeredAtMs: time === undefined ? nowMs : Date.parse(time),
-    trigger,
-    deadlineMs: nowMs + context.getRemainingTimeInMillis() - MARGIN_MS,
-    nonce: randomBytes(8).toString('hex'),
-    mode: config.mode,
-    cluster: config.cluster,
-    configured: config.configured,
-  };
-  const record = await runCycle(config, input, stateKey, decisionId, log);
-  if (record === null) {
-    log('error', 'deadline passed');
-    throw new Error(`the deadline passed before cycle ${decisionId} was over`);
+  const clients = new Clients();
+  try {
+    const { document, alarms } = await governing(config, clients);
+    const { mode, configured, calendar } = document;
+    const nowMs = Date.now();
+    const { id } = config.cluster;
+    const stateKey = mode === 'observe' ? `${id}#observe` : id;
+    const decisionId = `${stateKey}/${String(nowMs)}`;
+    const log = logWith({ decisionId, engine: ENGINE_DIGEST });
+    const input: CycleInput = {
+      nowMs,
+      triggeredAtMs: time === undefined ? calledAtMs : Date.parse(time),
+      trigger,
+      deadlineMs: nowMs + context.getRemainingTimeInMillis() - MARGIN_MS,
+      nonce: randomBytes(8).toString('hex'),
+      mode,
+      cluster: { ...config.cluster, calendar: calendar ?? config.cluster.calendar },
+      configured,
+      alarms,
+    };
+    const record = await runCycle(config, input, clients, stateKey, decisionId, log);
+    if (record === null) {
+      log('error', 'deadline passed');
+      throw new Error(`the deadline passed before cycle ${decisionId} was over`);
+    }
+    const { outcome, decided } = record;
+    const action = decided?.decision.action ?? null;
+    const count = decided?.decision.count ?? 0;
+    log('info', 'cycle', {
+      outcome,
+      action,
+      count,
+      repair: decided?.decision.repair ?? 0,
+      blockedBy: decided === null ? null : (firstBlocking(decided.explanation)?.rule ?? null),
+      events: record.events.map(({ code, subject }) => `${code} ${subject}`.trim()).join(', '),
+    });
+    return { decisionId, outcome, action, count };
+  } finally {
+    // Every effect is settled by now; no connection outlives the invocation (S7).
+    clients.close();
   }
-  const { outcome, decided } = record;
-  const action = decided?.decision.action ?? null;
-  const count = decided?.decision.count ?? 0;
-  log('info', 'cycle', {
-    outcome,
-    action,
-    count,
-    repair: decided?.decision.repair ?? 0,
-    blockedBy: decided === null ? null : (firstBlocking(decided.explanation)?.rule ?? null),
-    events: record.events.map(({ code, subject }) => `${code} ${subject}`.trim()).join(', '),
-  });
-  return { decisionId, outcome, action, count };
+}
+
+const documents: DocumentMemory = { lastGood: null };
+/** A cycle that waits longer for its policy document goes by the last good one. */
+const DOCUMENT_WAIT_MS = 2_000;
+
+/** The policy document in force, if there is one at all; otherwise what the deployment says. */
+async function governing(config: ScheduledConfig, { ssm, dynamo }: Clients): Promise<InForce> {
+  const { policyParameter, policyKey, stateTable, mode, configured } = config;
+  const deployed = { mode, configured, calendar: null };
+  if (policyParameter === null) {
+    return { document: deployed, alarms: [] };
+  }
+  const wait = (): AbortSignal => AbortSignal.timeout(DOCUMENT_WAIT_MS);
+  return documentInForce(
+    {
+      read: () => readParameter(ssm, policyParameter, wait()),
+      recall: () => keptDocument(dynamo, stateTable, policyKey, wait()),
+      keep: (text) => keepDocument(dynamo, stateTable, policyKey, text, wait()),
+    },
+    documents,
+    deployed,
+    logWith({ cluster: config.cluster.id }),
+  );
 }
 
 async function runCycle(
   config: ScheduledConfig,
   input: CycleInput,
+  clients: Clients,
   stateKey: string,
   decisionId: string,
   log: Log,
 ): Promise<DecisionRecord | null> {
-  const { cluster } = config;
+  const { cluster, configured } = input;
   const clock = Date.now;
-  const clients = new Clients();
   const prometheus = new Prometheus(config.prometheusUrl);
   const api = new KubernetesApi(
     config.kubernetesUrl,
@@ -134,7 +175,7 @@ async function runCycle(
         table: config.journalTable,
         key: stateKey,
         days: config.journalDays,
-        header: journalHeader(cluster, config.configured),
+        header: journalHeader(cluster, configured),
       }),
       queryMetrics: ({ atMs, custom }, signal) => prometheus.queryMetrics(atMs, custom, signal),
       publishMetrics: ({ workers, ready, inFlight, doomed, pending }) => {
@@ -158,8 +199,6 @@ async function runCycle(
   try {
     return await runAsync(cycle(input), interpret, input.deadlineMs);
   } finally {
-    // Every effect is settled by now; no connection outlives the invocation (S7).
-    clients.close();
     prometheus.close();
     api.close();
   }

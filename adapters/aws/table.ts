@@ -18,7 +18,7 @@ import type { Performers } from '../answer.ts';
  * The table’s items, by `cluster_id`. The cluster’s own has the brief’s `node_count`, `scaling_in_progress` and
  * `lock_expiry` (seconds since 1970), and beside them `owner`, `epoch`, `holder_deadline` (seconds) and `state` (JSON). The
  * inbox, `ID#inbox`, has `kicked_at_ms` and one attribute `doomed#INSTANCE` for each mark, so that writers of different
- * marks never meet.
+ * marks never meet. `ID#policy` keeps the last good policy `document`.
  */
 type Item = Record<string, AttributeValue>;
 
@@ -187,6 +187,33 @@ export async function setKick(
     Key: key(inboxKey),
     UpdateExpression: 'SET kicked_at_ms = :kicked',
     ExpressionAttributeValues: { ':kicked': number(kickedAtMs) },
+  });
+  await client.send(command, { abortSignal: signal });
+}
+
+/** The last good policy document, as it was kept; null: none ever was. */
+export async function keptDocument(
+  client: DynamoDBClient,
+  table: string,
+  policyKey: string,
+  signal: AbortSignal,
+): Promise<string | null> {
+  return (await read(client, table, policyKey, signal))?.['document']?.S ?? null;
+}
+
+/** Keeps a policy document that was good, for whoever can read none. */
+export async function keepDocument(
+  client: DynamoDBClient,
+  table: string,
+  policyKey: string,
+  document: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const command = new UpdateItemCommand({
+    TableName: table,
+    Key: key(policyKey),
+    UpdateExpression: 'SET document = :document',
+    ExpressionAttributeValues: { ':document': { S: document } },
   });
   await client.send(command, { abortSignal: signal });
 }

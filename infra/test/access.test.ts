@@ -276,6 +276,19 @@ describe('the table', () => {
   });
 });
 
+describe('the policy document', () => {
+  it('is read by the autoscaler alone, and written by none of ours', () => {
+    const who = (action: string, name: string): string[] =>
+      [...policies.keys()].filter((of) =>
+        may(of, { action, resource: `arn:aws:ssm:${REGION}:${ACCOUNT}:parameter${name}` }),
+      );
+    const name = '/node-fleet/node-fleet-prod/policy';
+    expect(who('ssm:GetParameter', name)).toEqual(['autoscaler']);
+    expect(who('ssm:GetParameter', '/node-fleet/other/policy')).toEqual([]);
+    expect(who('ssm:PutParameter', name)).toEqual([]);
+  });
+});
+
 describe('a secret', () => {
   const readers = (name: string): string[] =>
     [...policies.keys()].filter((of) =>
