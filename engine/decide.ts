@@ -1,7 +1,7 @@
 import { verdict, type Explanation, type RuleVerdict } from './explain.ts';
 import { GUARDS, type Asked, type GuardInput } from './guards.ts';
 import type { ConfiguredPolicy } from './policies/index.ts';
-import { countFleet, type Cluster, type PoolShare, type View } from './view.ts';
+import { countFleet, settingsInForce, type Cluster, type PoolShare, type View } from './view.ts';
 
 /** What is to be done. `launches` places the repair and the policy’s nodes together; `victims` are instance ids. */
 export interface Decision {
@@ -34,7 +34,8 @@ export function decide(
   view: View,
   memory: readonly number[],
 ): Decided {
-  const { policy, settings } = configured;
+  const { policy } = configured;
+  const settings = settingsInForce(view, configured.settings);
   const fleet = countFleet(view);
   const input: GuardInput = { view, fleet, cluster, settings };
   const rules: RuleVerdict[] = [];
@@ -138,7 +139,7 @@ function passGuards(
     if (guard.appliesTo !== 'both' && guard.appliesTo !== asked.direction) {
       continue;
     }
-    if (isRepair && !guard.repairs) {
+    if ((isRepair && !guard.repairs) || guard.isIdle?.(input) === true) {
       continue;
     }
     const answer = guard.check(asked, input);

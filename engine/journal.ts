@@ -187,8 +187,13 @@ export class JournalWriter {
         (view.nodesKnown ? 8 : 0) +
         (view.podsKnown ? 4 : 0) +
         (view.inboxKnown ? 2 : 0) +
-        (view.contradicted ? 1 : 0),
+        (view.contradicted ? 1 : 0) +
+        (view.hold === null ? 0 : HELD),
     );
+    if (view.hold !== null) {
+      this.#uint(view.hold.min);
+      this.#int(view.hold.untilMs);
+    }
     const { nowMs, metrics } = view;
     const earlier = before?.metrics ?? NO_METRICS;
     // In the order of `METRIC_NAMES`, which the reader goes by.
@@ -420,6 +425,8 @@ const NO_WORKERS: readonly Worker[] = [];
 const NO_METRICS = missingMetrics('empty');
 /** What the eighth byte of a number counts in: 128^7. */
 const UINT_SCALE_MAX = 562_949_953_421_312;
+/** Of a view's flags: above its mode, which has two bits. */
+const HELD = 128;
 const WORKERS_END = 0;
 const WORKER_GONE = 1;
 const WORKER_NEW = 2;
@@ -624,6 +631,8 @@ class JournalReader {
   #view(before: View | null): View {
     const nowMs = this.#previousAtMs + this.#int();
     const flags = this.#uint();
+    const held = Math.floor(flags / HELD) % 2 === 1;
+    const hold = held ? { min: this.#uint(), untilMs: this.#int() } : null;
     const standard = {} as Record<(typeof METRIC_NAMES)[number], Reading>;
     for (const name of METRIC_NAMES) {
       standard[name] = this.#reading(before?.metrics[name] ?? null, nowMs);
@@ -649,7 +658,7 @@ class JournalReader {
     const { poolBackoffs, victimBackoffs, unanswered, shapes, unschedulable } = standing;
     return {
       nowMs,
-      mode: this.#code(MODES, Math.floor(flags / 32)),
+      mode: this.#code(MODES, Math.floor((held ? flags - HELD : flags) / 32)),
       metrics,
       instancesKnown: (flags & 16) !== 0,
       nodesKnown: (flags & 8) !== 0,
@@ -668,6 +677,7 @@ class JournalReader {
       joinFailedAtMs,
       poolBackoffs,
       victimBackoffs,
+      hold,
     };
   }
 

@@ -103,6 +103,7 @@ export function clusterOf(scenario: Scenario, book: PriceBook, seed: number): Cl
     onDemandBdtPerHour: priceMicroBdtPerHour(book, 'on-demand') / MICRO_BDT_PER_BDT,
     spotBdtPerHour: priceMicroBdtPerHour(book, 'spot') / MICRO_BDT_PER_BDT,
     calendar: scenario.calendar,
+    ...(scenario.freezes.length === 0 ? {} : { freezes: scenario.freezes }),
     timeZoneOffsetMinutes: scenario.timeZoneOffsetMinutes,
     operatorDelaysMs: Array.from(
       { length: OPERATOR_DELAYS },
@@ -134,7 +135,13 @@ export function run(options: RunOptions): Run {
   let startedByAlertAtMs = Infinity;
   const { alertAfterSeconds } = scenario.prometheus;
   const alertmanager = alertAfterSeconds === null ? null : new Alertmanager(alertAfterSeconds);
+  let holdsGiven = 0;
+  const { holds } = scenario;
   const stepped = (): void => {
+    while (holdsGiven < holds.length && holds[holdsGiven]!.fromMs <= world.nowMs) {
+      const { min, untilMs } = holds[holdsGiven++]!;
+      table.hold({ min, untilMs });
+    }
     if (alertmanager?.knocks(world) === true) {
       table.kick(world.nowMs);
       startedByAlertAtMs = Math.min(startedByAlertAtMs, world.nowMs + INGEST_MS);

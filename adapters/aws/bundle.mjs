@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Builds what runs in Lambda into dist/lambda/: one file, the same bytes from the same sources, wherever it is built. With
-// `--journal` it builds the command that reads its journal instead.
+// `--journal` or `--hold` it builds a command of its operators’ instead.
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,8 +29,15 @@ async function bundle(entry, outfile) {
   return readFileSync(join(root, outfile));
 }
 
-if (process.argv.includes('--journal')) {
-  await bundle('adapters/aws/export-journal.ts', 'dist/export-journal.mjs');
+/** @type {Readonly<Record<string, readonly [entry: string, outfile: string]>>} */
+const COMMANDS = {
+  '--journal': ['adapters/aws/export-journal.ts', 'dist/export-journal.mjs'],
+  '--hold': ['adapters/operate/hold.ts', 'dist/hold.mjs'],
+};
+
+const command = COMMANDS[process.argv[2] ?? ''];
+if (command !== undefined) {
+  await bundle(...command);
 } else {
   const folder = join(root, 'dist/lambda');
   rmSync(folder, { recursive: true, force: true });

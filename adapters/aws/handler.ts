@@ -66,7 +66,7 @@ export async function scheduled(event: unknown, context: LambdaContext): Promise
   const clients = new Clients();
   try {
     const { document, alarms } = await governing(config, clients);
-    const { mode, configured, calendar } = document;
+    const { mode, configured, calendar, freezes } = document;
     const nowMs = Date.now();
     const { id } = config.cluster;
     const stateKey = mode === 'observe' ? `${id}#observe` : id;
@@ -79,7 +79,11 @@ export async function scheduled(event: unknown, context: LambdaContext): Promise
       deadlineMs: nowMs + context.getRemainingTimeInMillis() - MARGIN_MS,
       nonce: randomBytes(8).toString('hex'),
       mode,
-      cluster: { ...config.cluster, calendar: calendar ?? config.cluster.calendar },
+      cluster: {
+        ...config.cluster,
+        calendar: calendar ?? config.cluster.calendar,
+        ...(freezes.length === 0 ? {} : { freezes }),
+      },
       configured,
       alarms,
     };
@@ -113,7 +117,7 @@ const DOCUMENT_WAIT_MS = 2_000;
 /** The policy document in force, if there is one at all; otherwise what the deployment says. */
 async function governing(config: ScheduledConfig, { ssm, dynamo }: Clients): Promise<InForce> {
   const { policyParameter, policyKey, stateTable, mode, configured } = config;
-  const deployed = { mode, configured, calendar: null };
+  const deployed = { mode, configured, calendar: null, freezes: [] };
   if (policyParameter === null) {
     return { document: deployed, alarms: [] };
   }

@@ -18,6 +18,8 @@ export interface PolicyDocument {
   readonly configured: ConfiguredPolicy;
   /** Null: the calendar of the deployment. */
   readonly calendar: readonly SaleWindow[] | null;
+  /** When nothing is removed by choice. */
+  readonly freezes: readonly SaleWindow[];
 }
 
 export type ParsedDocument =
@@ -53,6 +55,7 @@ const documentSchema = z.strictObject({
   policy: z.string('expected the name of a policy'),
   settings,
   calendar: z.array(timeWindow).nullable().default(null),
+  freezes: z.array(timeWindow).default([]),
 });
 
 /** Reads a document. Total: whatever is wrong with it comes back as sentences. */
@@ -71,7 +74,7 @@ export function parseDocument(text: string): ParsedDocument {
     );
     return { ok: false, problems, stops };
   }
-  const { mode, policy, settings: overrides, calendar } = parsed.data;
+  const { mode, policy, settings: overrides, calendar, freezes } = parsed.data;
   const chosen = configurePolicy(policy, overrides);
   if (!chosen.ok) {
     const problems = chosen.problems.map(({ setting, message }) =>
@@ -79,7 +82,7 @@ export function parseDocument(text: string): ParsedDocument {
     );
     return { ok: false, problems, stops };
   }
-  return { ok: true, document: { mode, configured: chosen.configured, calendar } };
+  return { ok: true, document: { mode, configured: chosen.configured, calendar, freezes } };
 }
 
 /** A document that was good, as it was written. */

@@ -9,6 +9,7 @@ import {
   decodeState,
   type DecodedState,
   type DoomedMark,
+  type Hold,
   type Inbox,
   type LockItem,
 } from '../../engine/index.ts';
@@ -17,7 +18,7 @@ import type { Performers } from '../answer.ts';
 /**
  * The table’s items, by `cluster_id`. The cluster’s own has the brief’s `node_count`, `scaling_in_progress` and
  * `lock_expiry` (seconds since 1970), and beside them `owner`, `epoch`, `holder_deadline` (seconds) and `state` (JSON). The
- * inbox, `ID#inbox`, has `kicked_at_ms` and one attribute `doomed#INSTANCE` for each mark, so that writers of different
+ * inbox, `ID#inbox`, has `kicked_at_ms`, an operator’s `hold` (`min`, `until_ms`) and one attribute `doomed#INSTANCE` for each mark, so that writers of different
  * marks never meet. `ID#policy` keeps the last good policy `document`.
  */
 type Item = Record<string, AttributeValue>;
@@ -191,6 +192,40 @@ export async function setKick(
   await client.send(command, { abortSignal: signal });
 }
 
+/** The hold that stands in the inbox, expired or not; null: none. */
+export async function readHold(
+  client: DynamoDBClient,
+  table: string,
+  inboxKey: string,
+  signal: AbortSignal,
+): Promise<Hold | null> {
+  return inboxIn(await read(client, table, inboxKey, signal)).hold ?? null;
+}
+
+/** Holds the fleet, in place of an earlier hold; null: no more. */
+export async function setHold(
+  client: DynamoDBClient,
+  table: string,
+  inboxKey: string,
+  hold: Hold | null,
+  signal: AbortSignal,
+): Promise<void> {
+  const command = new UpdateItemCommand({
+    TableName: table,
+    Key: key(inboxKey),
+    UpdateExpression: hold === null ? 'REMOVE #hold' : 'SET #hold = :hold',
+    ExpressionAttributeNames: { '#hold': 'hold' },
+    ...(hold === null
+      ? {}
+      : {
+          ExpressionAttributeValues: {
+            ':hold': { M: { min: number(hold.min), until_ms: number(hold.untilMs) } },
+          },
+        }),
+  });
+  await client.send(command, { abortSignal: signal });
+}
+
 /** The last good policy document, as it was kept; null: none ever was. */
 export async function keptDocument(
   client: DynamoDBClient,
@@ -283,6 +318,15 @@ export function stateIn(item: Item | undefined): DecodedState {
   }
 }
 
+/** A hold; null: there is none, or what stands there is no number of nodes until some time. */
+function holdIn(item: Item | undefined): Hold | null {
+  const min = Number(item?.['min']?.N ?? NaN);
+  const untilMs = Number(item?.['until_ms']?.N ?? NaN);
+  return Number.isSafeInteger(min) && min >= 0 && Number.isSafeInteger(untilMs) && untilMs >= 0
+    ? { min, untilMs }
+    : null;
+}
+
 export function inboxIn(item: Item | undefined): Inbox {
   const doomed = Object.entries(item ?? {}).flatMap(([name, value]): DoomedMark[] => {
     if (!name.startsWith(MARK_PREFIX)) {
@@ -298,5 +342,10 @@ export function inboxIn(item: Item | undefined): Inbox {
   });
   doomed.sort((a, b) => (a.instanceId < b.instanceId ? -1 : 1));
   const kicked = item?.['kicked_at_ms']?.N;
-  return { doomed, kickedAtMs: kicked === undefined ? null : Number(kicked) };
+  const hold = holdIn(item?.['hold']?.M);
+  return {
+    doomed,
+    kickedAtMs: kicked === undefined ? null : Number(kicked),
+    ...(hold === null ? {} : { hold }),
+  };
 }

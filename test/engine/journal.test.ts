@@ -296,6 +296,7 @@ const anyView: fc.Arbitrary<View> = fc.constantFrom(...SHAPES).chain((shapes) =>
       fc.record({ instanceId: anyName, failures: anyCount, untilMs: anyInstant }),
       { maxLength: 2 },
     ),
+    hold: fc.option(fc.record({ min: anyCount, untilMs: anyInstant })),
   }),
 );
 

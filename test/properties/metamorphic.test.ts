@@ -19,6 +19,7 @@ import {
   type Observer,
   type Table,
 } from '../../simulator/index.ts';
+import type { CalendarEntry } from '../../simulator/scenario.ts';
 import { anyCase, build, runCase, runs, type Case } from './arbitraries.ts';
 
 const DAY_MS = 86_400_000;
@@ -207,6 +208,11 @@ describe('metamorphic', () => {
           fromMs: fromMs + byMs,
           toMs: toMs + byMs,
         });
+        const laterWindow = (each: CalendarEntry): CalendarEntry => ({
+          ...each,
+          startAtMs: each.startAtMs + byMs,
+          endAtMs: each.endAtMs + byMs,
+        });
         const { trace } = scenario;
         const moved = {
           ...scenario,
@@ -216,10 +222,12 @@ describe('metamorphic', () => {
             endAtMs: trace.endAtMs + byMs,
             atMs: trace.atMs.map((atMs) => atMs + byMs),
           },
-          calendar: scenario.calendar.map((sale) => ({
-            ...sale,
-            startAtMs: sale.startAtMs + byMs,
-            endAtMs: sale.endAtMs + byMs,
+          calendar: scenario.calendar.map(laterWindow),
+          freezes: scenario.freezes.map(laterWindow),
+          holds: scenario.holds.map(({ min, fromMs, untilMs }) => ({
+            min,
+            fromMs: fromMs + byMs,
+            untilMs: untilMs + byMs,
           })),
           market: {
             ...scenario.market,

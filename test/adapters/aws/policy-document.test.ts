@@ -20,12 +20,13 @@ function problems(text: string): readonly string[] {
   return parsed.ok ? [] : parsed.problems;
 }
 
-test('a document says mode, policy, settings and calendar', () => {
+test('a document says mode, policy, settings, calendar and freezes', () => {
   const parsed = parseDocument(
     written({
       mode: 'observe',
       policy: 'sustained',
       settings: { nodeCountMax: 7 },
+      freezes: [{ name: 'audit', start: '2026-12-01T00:00Z', end: '2026-12-02T00:00Z' }],
       calendar: [
         { name: 'sale', start: '2026-12-16T20:00:00+06:00', end: '2026-12-16T23:00:00+06:00' },
       ],
@@ -42,8 +43,14 @@ test('a document says mode, policy, settings and calendar', () => {
       endAtMs: Date.UTC(2026, 11, 16, 17),
     },
   ]);
+  expect(document.freezes).toEqual([
+    { name: 'audit', startAtMs: Date.UTC(2026, 11, 1), endAtMs: Date.UTC(2026, 11, 2) },
+  ]);
   const plain = parseDocument(written());
-  expect((plain as Extract<typeof plain, { ok: true }>).document.calendar).toBeNull();
+  expect((plain as Extract<typeof plain, { ok: true }>).document).toMatchObject({
+    calendar: null,
+    freezes: [],
+  });
 });
 
 test('what is wrong with a document is told by key and value', () => {
@@ -93,7 +100,7 @@ class Parameter implements DocumentSource {
 function deployed(mode: Mode): PolicyDocument {
   const chosen = configurePolicy('node-fleet');
   const { configured } = chosen as Extract<typeof chosen, { ok: true }>;
-  return { mode, configured, calendar: null };
+  return { mode, configured, calendar: null, freezes: [] };
 }
 
 async function inForce(
