@@ -22,6 +22,30 @@ export interface Decided {
   readonly explanation: Explanation;
 }
 
+/** A policy that decides beside the live one and is only journalled, with what it returned as memory last time. */
+export interface Shadow {
+  readonly configured: ConfiguredPolicy;
+  readonly memory: readonly number[];
+}
+
+/** What a shadow would have done, and its memory before it was asked. */
+export interface ShadowDecision extends Decided {
+  readonly memoryBefore: readonly number[];
+}
+
+/** Asks a shadow. Null where it threw: a policy on trial must not stop the one that governs. */
+export function decideBeside(
+  { configured, memory }: Shadow,
+  cluster: Cluster,
+  view: View,
+): ShadowDecision | null {
+  try {
+    return { memoryBefore: memory, ...decide(configured, cluster, view, memory) };
+  } catch {
+    return null;
+  }
+}
+
 const NOTHING: readonly never[] = [];
 
 /**

@@ -173,6 +173,7 @@ export type AlarmCode =
   | 'commit-failed'
   | 'policy-document-refused'
   | 'policy-document-unreadable'
+  | 'shadow-failed'
   | 'at-max-with-pods-unschedulable';
 
 export type EffectKind = keyof EffectTypes;

@@ -24,6 +24,8 @@ export interface ScheduledConfig {
   /** The parameter with the policy document, and the item that keeps the last good one. */
   readonly policyParameter: string | null;
   readonly policyKey: string;
+  /** The item in which a shadow policy remembers. */
+  readonly shadowKey: string;
   readonly templates: Readonly<Record<Market, string>>;
   readonly subnets: Readonly<Record<string, string>>;
   readonly stateTable: string;
@@ -158,6 +160,7 @@ export function scheduledConfig(environment: Environment): ScheduledConfig {
     configured: chosen.configured,
     policyParameter: values.NODE_FLEET_POLICY_PARAMETER ?? null,
     policyKey: `${values.NODE_FLEET_CLUSTER.id}#policy`,
+    shadowKey: `${values.NODE_FLEET_CLUSTER.id}#shadow`,
     templates: values.NODE_FLEET_TEMPLATES,
     subnets: values.NODE_FLEET_SUBNETS,
     stateTable: values.NODE_FLEET_STATE_TABLE,

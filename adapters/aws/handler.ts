@@ -9,6 +9,7 @@ import {
   runAsync,
   type CycleInput,
   type DecisionRecord,
+  type Shadow,
 } from '../../engine/index.ts';
 import { errorWords } from '../failure.ts';
 import { KubernetesApi } from '../kubernetes/client.ts';
@@ -27,10 +28,19 @@ import {
   readParameter,
   type DocumentMemory,
   type InForce,
+  type PolicyDocument,
 } from './policy-document.ts';
 import { accessFrom, renewSecret, secret } from './secrets.ts';
 import { startCycle } from './start-cycle.ts';
-import { keepDocument, keptDocument, markDoomed, setKick, tablePerformers } from './table.ts';
+import {
+  keepDocument,
+  keepShadowMemory,
+  keptDocument,
+  markDoomed,
+  setKick,
+  shadowMemory,
+  tablePerformers,
+} from './table.ts';
 
 /** The part of Lambda’s context that is looked at. */
 export interface LambdaContext {
@@ -67,6 +77,7 @@ export async function scheduled(event: unknown, context: LambdaContext): Promise
   try {
     const { document, alarms } = await governing(config, clients);
     const { mode, configured, calendar, freezes } = document;
+    const shadow = await shadowOf(document, config, clients);
     const nowMs = Date.now();
     const { id } = config.cluster;
     const stateKey = mode === 'observe' ? `${id}#observe` : id;
@@ -85,6 +96,7 @@ export async function scheduled(event: unknown, context: LambdaContext): Promise
         ...(freezes.length === 0 ? {} : { freezes }),
       },
       configured,
+      ...(shadow === null ? {} : { shadow }),
       alarms,
     };
     const record = await runCycle(config, input, clients, stateKey, decisionId, log);
@@ -92,6 +104,7 @@ export async function scheduled(event: unknown, context: LambdaContext): Promise
       log('error', 'deadline passed');
       throw new Error(`the deadline passed before cycle ${decisionId} was over`);
     }
+    await keepShadow(record, shadow, config, clients, context, log);
     const { outcome, decided } = record;
     const action = decided?.decision.action ?? null;
     const count = decided?.decision.count ?? 0;
@@ -117,7 +130,7 @@ const DOCUMENT_WAIT_MS = 2_000;
 /** The policy document in force, if there is one at all; otherwise what the deployment says. */
 async function governing(config: ScheduledConfig, { ssm, dynamo }: Clients): Promise<InForce> {
   const { policyParameter, policyKey, stateTable, mode, configured } = config;
-  const deployed = { mode, configured, calendar: null, freezes: [] };
+  const deployed = { mode, configured, calendar: null, freezes: [], shadow: null };
   if (policyParameter === null) {
     return { document: deployed, alarms: [] };
   }
@@ -132,6 +145,49 @@ async function governing(config: ScheduledConfig, { ssm, dynamo }: Clients): Pro
     deployed,
     logWith({ cluster: config.cluster.id }),
   );
+}
+
+/** The shadow policy with its memory; null: there is none, or what it remembers cannot be read now. */
+async function shadowOf(
+  { shadow }: PolicyDocument,
+  { stateTable, shadowKey, cluster }: ScheduledConfig,
+  { dynamo }: Clients,
+): Promise<Shadow | null> {
+  if (shadow === null) {
+    return null;
+  }
+  const { name } = shadow.policy;
+  try {
+    const wait = AbortSignal.timeout(DOCUMENT_WAIT_MS);
+    const memory = await shadowMemory(dynamo, stateTable, shadowKey, name, wait);
+    return { configured: shadow, memory };
+  } catch (error) {
+    logWith({ cluster: cluster.id })('warn', 'no shadow', { error: errorWords(error) });
+    return null;
+  }
+}
+
+/** Keeps what the shadow remembers now. Where that fails it goes on from what it remembered before. */
+async function keepShadow(
+  { decided }: DecisionRecord,
+  shadow: Shadow | null,
+  { stateTable, shadowKey }: ScheduledConfig,
+  { dynamo }: Clients,
+  context: LambdaContext,
+  log: Log,
+): Promise<void> {
+  const memory = decided?.shadow?.memory;
+  const leftMs = context.getRemainingTimeInMillis() - MARGIN_MS;
+  if (shadow === null || memory === undefined || leftMs <= 0) {
+    return;
+  }
+  try {
+    const wait = AbortSignal.timeout(Math.min(leftMs, DOCUMENT_WAIT_MS));
+    const { name } = shadow.configured.policy;
+    await keepShadowMemory(dynamo, stateTable, shadowKey, name, memory, wait);
+  } catch (error) {
+    log('warn', 'shadow memory not kept', { error: errorWords(error) });
+  }
 }
 
 async function runCycle(
@@ -179,7 +235,7 @@ async function runCycle(
         table: config.journalTable,
         key: stateKey,
         days: config.journalDays,
-        header: journalHeader(cluster, configured),
+        header: journalHeader(cluster, configured, input.shadow?.configured),
       }),
       queryMetrics: ({ atMs, custom }, signal) => prometheus.queryMetrics(atMs, custom, signal),
       publishMetrics: ({ workers, ready, inFlight, doomed, pending }) => {

@@ -6,6 +6,7 @@ import {
   type Alarm,
   type ConfiguredPolicy,
   type Mode,
+  type PolicyResult,
   type SaleWindow,
 } from '../../engine/index.ts';
 import { CallFailed, errorWords } from '../failure.ts';
@@ -20,6 +21,8 @@ export interface PolicyDocument {
   readonly calendar: readonly SaleWindow[] | null;
   /** When nothing is removed by choice. */
   readonly freezes: readonly SaleWindow[];
+  /** A policy that decides beside the live one and is only journalled; null: none. */
+  readonly shadow: ConfiguredPolicy | null;
 }
 
 export type ParsedDocument =
@@ -56,6 +59,10 @@ const documentSchema = z.strictObject({
   settings,
   calendar: z.array(timeWindow).nullable().default(null),
   freezes: z.array(timeWindow).default([]),
+  shadow: z
+    .strictObject({ policy: z.string('expected the name of a policy'), settings })
+    .nullable()
+    .default(null),
 });
 
 /** Reads a document. Total: whatever is wrong with it comes back as sentences. */
@@ -74,15 +81,30 @@ export function parseDocument(text: string): ParsedDocument {
     );
     return { ok: false, problems, stops };
   }
-  const { mode, policy, settings: overrides, calendar, freezes } = parsed.data;
+  const { mode, policy, settings: overrides, calendar, freezes, shadow } = parsed.data;
   const chosen = configurePolicy(policy, overrides);
-  if (!chosen.ok) {
-    const problems = chosen.problems.map(({ setting, message }) =>
-      setting === null ? `policy: ${message}` : `settings: ${message}`,
-    );
+  const beside = shadow === null ? null : configurePolicy(shadow.policy, shadow.settings);
+  const problems = [...problemsOf('', chosen), ...problemsOf('shadow.', beside)];
+  if (!chosen.ok || beside?.ok === false) {
     return { ok: false, problems, stops };
   }
-  return { ok: true, document: { mode, configured: chosen.configured, calendar, freezes } };
+  const { configured } = chosen;
+  const document = {
+    mode,
+    configured,
+    calendar,
+    freezes,
+    shadow: beside?.configured ?? null,
+  };
+  return { ok: true, document };
+}
+
+function problemsOf(of: string, result: PolicyResult | null): string[] {
+  return result === null || result.ok
+    ? []
+    : result.problems.map(({ setting, message }) =>
+        setting === null ? `${of}policy: ${message}` : `${of}settings: ${message}`,
+      );
 }
 
 /** A document that was good, as it was written. */

@@ -19,7 +19,8 @@ import type { Performers } from '../answer.ts';
  * The table’s items, by `cluster_id`. The cluster’s own has the brief’s `node_count`, `scaling_in_progress` and
  * `lock_expiry` (seconds since 1970), and beside them `owner`, `epoch`, `holder_deadline` (seconds) and `state` (JSON). The
  * inbox, `ID#inbox`, has `kicked_at_ms`, an operator’s `hold` (`min`, `until_ms`) and one attribute `doomed#INSTANCE` for each mark, so that writers of different
- * marks never meet. `ID#policy` keeps the last good policy `document`.
+ * marks never meet. `ID#policy` keeps the last good policy `document`, and `ID#shadow`
+ * what a shadow `policy` has in its `memory`.
  */
 type Item = Record<string, AttributeValue>;
 
@@ -188,6 +189,40 @@ export async function setKick(
     Key: key(inboxKey),
     UpdateExpression: 'SET kicked_at_ms = :kicked',
     ExpressionAttributeValues: { ':kicked': number(kickedAtMs) },
+  });
+  await client.send(command, { abortSignal: signal });
+}
+
+/** What a shadow policy remembers; nothing, where another was asked last. */
+export async function shadowMemory(
+  client: DynamoDBClient,
+  table: string,
+  shadowKey: string,
+  policy: string,
+  signal: AbortSignal,
+): Promise<readonly number[]> {
+  const item = await read(client, table, shadowKey, signal);
+  const memory = (item?.['memory']?.L ?? []).map(({ N }) => Number(N));
+  return item?.['policy']?.S === policy && memory.every(Number.isSafeInteger) ? memory : [];
+}
+
+/** Keeps what a shadow policy remembers: an item of its own, so that it never meets the live one’s. */
+export async function keepShadowMemory(
+  client: DynamoDBClient,
+  table: string,
+  shadowKey: string,
+  policy: string,
+  memory: readonly number[],
+  signal: AbortSignal,
+): Promise<void> {
+  const command = new UpdateItemCommand({
+    TableName: table,
+    Key: key(shadowKey),
+    UpdateExpression: 'SET policy = :policy, memory = :memory',
+    ExpressionAttributeValues: {
+      ':policy': { S: policy },
+      ':memory': { L: memory.map(number) },
+    },
   });
   await client.send(command, { abortSignal: signal });
 }

@@ -50,7 +50,23 @@ test('a document says mode, policy, settings, calendar and freezes', () => {
   expect((plain as Extract<typeof plain, { ok: true }>).document).toMatchObject({
     calendar: null,
     freezes: [],
+    shadow: null,
   });
+});
+
+test('a shadow policy is checked like the live one', () => {
+  const parsed = parseDocument(
+    written({ shadow: { policy: 'sustained', settings: { nodeCountMax: 6 } } }),
+  );
+  const { shadow } = (parsed as Extract<typeof parsed, { ok: true }>).document;
+  expect(shadow?.policy.name).toBe('sustained');
+  expect(shadow?.settings.nodeCountMax).toBe(6);
+  expect(problems(written({ shadow: { policy: 'clever' } }))[0]).toContain(
+    'shadow.policy: unknown policy "clever"',
+  );
+  expect(
+    problems(written({ shadow: { policy: 'static', settings: { nodeCountMax: 0 } } }))[0],
+  ).toContain('shadow.settings: nodeCountMax is 0');
 });
 
 test('what is wrong with a document is told by key and value', () => {
@@ -100,7 +116,7 @@ class Parameter implements DocumentSource {
 function deployed(mode: Mode): PolicyDocument {
   const chosen = configurePolicy('node-fleet');
   const { configured } = chosen as Extract<typeof chosen, { ok: true }>;
-  return { mode, configured, calendar: null, freezes: [] };
+  return { mode, configured, calendar: null, freezes: [], shadow: null };
 }
 
 async function inForce(
