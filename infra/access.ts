@@ -61,6 +61,8 @@ export interface AutoscalerFacts extends FunctionFacts, InsideFacts {
   readonly kubernetesAccessArn: string;
   readonly topicArn: string;
   readonly policyParameterArn: string;
+  /** Null: there is no such secret. */
+  readonly slackWebhookArn: string | null;
   readonly templateArns: readonly string[];
   readonly workerGroupArn: string;
   readonly workerRoleArn: string;
@@ -214,6 +216,7 @@ export function autoscalerPolicy(facts: AutoscalerFacts): PolicyDocument {
     allow('Journal', ['dynamodb:PutItem'], [facts.journalTableArn], ownItems(facts)),
     allow('PolicyDocument', ['ssm:GetParameter'], [facts.policyParameterArn]),
     readSecret('KubernetesAccess', facts.kubernetesAccessArn),
+    ...(facts.slackWebhookArn === null ? [] : [readSecret('SlackWebhook', facts.slackWebhookArn)]),
     allow('Notify', ['sns:Publish'], [facts.topicArn]),
     writeLog(facts),
     ...standInside(facts),

@@ -65,6 +65,10 @@ function json(value: string): unknown {
   }
 }
 
+function truth(value: string): boolean | undefined {
+  return value === 'true' ? true : value === 'false' ? false : undefined;
+}
+
 const ZONE = /^[a-z]{2}(-[a-z]+)+-\d[a-z]$/;
 
 function zones(value: string): readonly string[] | undefined {
@@ -272,6 +276,12 @@ export const FIELDS = {
     help: 'Who is told of alarms; AWS asks them to confirm. Empty: the topic has no subscriber.',
     read: text(/^(|[^@\s]+@[^@\s]+\.[^@\s]+)$/),
   }),
+  slack: field({
+    default: false,
+    expected: 'true or false',
+    help: 'Whether Slack is told too, by the webhook in the secret `slack-webhook`.',
+    read: truth,
+  }),
   logRetentionDays: field({
     default: 30,
     expected: 'one of 1, 3, 5, 7, 14, 30, 60, 90, 180, 365',
@@ -288,7 +298,7 @@ export const FIELDS = {
     default: true,
     expected: 'true or false',
     help: 'Whether the master and the tables refuse to be deleted.',
-    read: (value) => (value === 'true' ? true : value === 'false' ? false : undefined),
+    read: truth,
   }),
 } as const;
 

@@ -173,6 +173,9 @@ export function functions(
       NODE_FLEET_JOURNAL_DAYS: String(config.journalRetentionDays),
       NODE_FLEET_PROMETHEUS_URL: `http://${masterAddress(config)}:${PROMETHEUS_PORT}`,
       NODE_FLEET_ALARM_TOPIC: topic.arn,
+      ...(secrets.slackWebhook === null
+        ? {}
+        : { NODE_FLEET_SLACK_SECRET: secrets.slackWebhook.arn }),
       NODE_FLEET_METRIC_NAMESPACE: METRIC_NAMESPACE,
     },
     policy: (facts) =>
@@ -184,6 +187,7 @@ export function functions(
           kubernetesAccessArn: secrets.kubernetesAccess.arn,
           topicArn: topic.arn,
           policyParameterArn: policy.arn,
+          slackWebhookArn: secrets.slackWebhook?.arn ?? null,
           workerGroupArn: network.workerGroup.arn,
           workerRoleArn: workers.role.arn,
         }),

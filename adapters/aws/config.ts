@@ -36,6 +36,8 @@ export interface ScheduledConfig {
   readonly kubernetesSecret: string;
   readonly prometheusUrl: string;
   readonly alarmTopic: string;
+  /** The secret with Slack’s webhook; null: nobody is told there. */
+  readonly slackSecret: string | null;
   readonly metricNamespace: string;
 }
 
@@ -119,6 +121,7 @@ const scheduledSchema = z.object({
   NODE_FLEET_JOURNAL_DAYS: z.coerce.number('expected a number of days').positive(),
   NODE_FLEET_PROMETHEUS_URL: url(/^https?$/, 'an http address'),
   NODE_FLEET_ALARM_TOPIC: text,
+  NODE_FLEET_SLACK_SECRET: text.optional(),
   NODE_FLEET_METRIC_NAMESPACE: text,
 });
 
@@ -171,6 +174,7 @@ export function scheduledConfig(environment: Environment): ScheduledConfig {
     kubernetesSecret: values.NODE_FLEET_KUBERNETES_SECRET,
     prometheusUrl: values.NODE_FLEET_PROMETHEUS_URL,
     alarmTopic: values.NODE_FLEET_ALARM_TOPIC,
+    slackSecret: values.NODE_FLEET_SLACK_SECRET ?? null,
     metricNamespace: values.NODE_FLEET_METRIC_NAMESPACE,
   };
 }

@@ -1,4 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { Agent as HttpsAgent } from 'node:https';
 import { z } from 'zod';
 import {
   CALL_TIMEOUT_MS,
@@ -15,7 +16,7 @@ import { errorWords } from '../failure.ts';
 import { KubernetesApi } from '../kubernetes/client.ts';
 import { kubernetesPerformers, taintNode } from '../kubernetes/perform.ts';
 import { Prometheus } from '../prometheus/prometheus.ts';
-import { alarmPerformer, type Told } from './alarms.ts';
+import { alarmPerformer, nothingTold, snsChannel } from './alarms.ts';
 import { Clients } from './clients.ts';
 import { alertConfig, scheduledConfig, spotConfig, type ScheduledConfig } from './config.ts';
 import { ec2Performers, isOurWorker } from './ec2.ts';
@@ -30,7 +31,8 @@ import {
   type InForce,
   type PolicyDocument,
 } from './policy-document.ts';
-import { accessFrom, renewSecret, secret } from './secrets.ts';
+import { accessFrom, renewSecret, secret, secretSource } from './secrets.ts';
+import { slackChannel } from './slack.ts';
 import { startCycle } from './start-cycle.ts';
 import {
   keepDocument,
@@ -50,7 +52,8 @@ export interface LambdaContext {
 /** Left at the end of an invocation to close connections and return. */
 const MARGIN_MS = 1_000;
 
-const told: Told = new Map();
+const toldBySns = nothingTold();
+const toldBySlack = nothingTold();
 
 const scheduledEvent = z.object({
   trigger: z.enum(['schedule', 'spot', 'alert']).default('schedule'),
@@ -211,11 +214,17 @@ async function runCycle(
       writeLine(line);
     }
   };
+  const slack = new HttpsAgent();
+  const { slackSecret } = config;
+  const webhook = slackSecret === null ? null : secretSource(clients.secrets, slackSecret);
   const alarms = alarmPerformer(
-    clients.sns,
-    { topic: config.alarmTopic, clusterId: cluster.id, decisionId },
-    told,
+    [
+      snsChannel(clients.sns, config.alarmTopic, toldBySns),
+      ...(webhook === null ? [] : [slackChannel(webhook, slack, toldBySlack)]),
+    ],
+    { clusterId: cluster.id, decisionId },
     clock,
+    log,
   );
   const interpret = interpreter(
     {
@@ -261,6 +270,7 @@ async function runCycle(
   } finally {
     prometheus.close();
     api.close();
+    slack.destroy();
   }
 }
 

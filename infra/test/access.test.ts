@@ -306,6 +306,25 @@ describe('a secret', () => {
     expect(readers('other')).toEqual([]);
   });
 
+  it('with Slack’s webhook is read by the autoscaler, and written by none of ours', async () => {
+    const asked = await deploy({ 'node-fleet:slack': 'true' });
+    const resource = secret('slack-webhook');
+    const who = (action: string): string[] =>
+      asked
+        .all('RolePolicy')
+        .filter(({ inputs }) =>
+          permits(JSON.parse(inputs['policy'] as string) as PolicyDocument, { action, resource }),
+        )
+        .map(({ name }) => name);
+    expect(who('secretsmanager:GetSecretValue')).toEqual(['autoscaler']);
+    expect(who('secretsmanager:PutSecretValue')).toEqual([]);
+    const { variables } = asked.one('Function', 'autoscaler').inputs['environment'] as {
+      variables: Record<string, string>;
+    };
+    expect(variables['NODE_FLEET_SLACK_SECRET']).toBe(resource);
+    expect(readers('slack-webhook')).toEqual([]);
+  });
+
   it('is written by the master alone', () => {
     for (const name of ['k3s-token', 'kubernetes-access', 'alert-token']) {
       expect(writers(name)).toEqual(['master']);
