@@ -28,7 +28,9 @@ export const UNLIMITABLE_ACTIONS: readonly string[] = [
   'ec2:DescribeInstances',
   'ec2:DescribeInstanceStatus',
   'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeLaunchTemplateVersions',
   'ec2:DescribeSubnets',
+  'servicequotas:GetServiceQuota',
   'ssm:UpdateInstanceInformation',
   'ssmmessages:CreateControlChannel',
   'ssmmessages:CreateDataChannel',
@@ -168,6 +170,8 @@ export function autoscalerPolicy(facts: AutoscalerFacts): PolicyDocument {
   const asOurs = { [`aws:RequestTag/${CLUSTER_TAG}`]: clusterId };
   return document(
     look('Look', facts, ['ec2:DescribeInstances', 'ec2:DescribeInstanceStatus']),
+    // For `npm run doctor`, which looks with this very role.
+    look('Doctor', facts, ['ec2:DescribeLaunchTemplateVersions', 'servicequotas:GetServiceQuota']),
     allow('LaunchWorkers', ['ec2:RunInstances'], any(facts, 'instance'), {
       StringEquals: {
         ...asOurs,

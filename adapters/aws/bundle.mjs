@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Builds what runs in Lambda into dist/lambda/: one file, the same bytes from the same sources, wherever it is built. With
-// `--journal` or `--hold` it builds a command of its operators’ instead.
+// `--journal`, `--hold` or `--doctor` it builds a command of its operators’ instead.
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,6 +32,7 @@ async function bundle(entry, outfile) {
 /** @type {Readonly<Record<string, readonly [entry: string, outfile: string]>>} */
 const COMMANDS = {
   '--journal': ['adapters/aws/export-journal.ts', 'dist/export-journal.mjs'],
+  '--doctor': ['adapters/operate/doctor.ts', 'dist/doctor.mjs'],
   '--hold': ['adapters/operate/hold.ts', 'dist/hold.mjs'],
 };
 

@@ -2,6 +2,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SSMClient } from '@aws-sdk/client-ssm';
 
@@ -20,10 +21,12 @@ export class Clients {
   /** Two cycles for one event are one: the second finds nothing left to do. */
   readonly lambda = new LambdaClient({ maxAttempts: 2 });
 
+  readonly quotas = new ServiceQuotasClient({ maxAttempts: 2 });
+
   /** Ends every connection. */
   close(): void {
-    const { reading, ec2, dynamo, secrets, sns, ssm, lambda } = this;
-    for (const each of [reading, ec2, dynamo, secrets, sns, ssm, lambda]) {
+    const { reading, ec2, dynamo, secrets, sns, ssm, lambda, quotas } = this;
+    for (const each of [reading, ec2, dynamo, secrets, sns, ssm, lambda, quotas]) {
       each.destroy();
     }
   }

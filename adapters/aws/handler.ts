@@ -18,7 +18,14 @@ import { kubernetesPerformers, taintNode } from '../kubernetes/perform.ts';
 import { Prometheus } from '../prometheus/prometheus.ts';
 import { alarmPerformer, nothingTold, snsChannel } from './alarms.ts';
 import { Clients } from './clients.ts';
-import { alertConfig, scheduledConfig, spotConfig, type ScheduledConfig } from './config.ts';
+import {
+  alertConfig,
+  ConfigError,
+  scheduledConfig,
+  spotConfig,
+  type ScheduledConfig,
+} from './config.ts';
+import { diagnose, misconfigured, type Check, type Diagnosis } from './doctor.ts';
 import { ec2Performers, isOurWorker } from './ec2.ts';
 import { interpreter, pausePerformer } from './interpret.ts';
 import { ENGINE_DIGEST, journalHeader, journalPerformer } from './journal.ts';
@@ -60,6 +67,9 @@ const scheduledEvent = z.object({
   time: z.iso.datetime({ offset: true }).optional(),
 });
 
+/** Of `npm run doctor`. It is the same function, so that what is looked at is what cycles have. */
+const doctorEvent = z.object({ trigger: z.literal('doctor') });
+
 /** What one invocation came to. */
 export interface ScheduledAnswer {
   readonly decisionId: string;
@@ -69,11 +79,17 @@ export interface ScheduledAnswer {
 }
 
 /**
- * One control cycle. Rejects where the configuration is wrong or the deadline passed in the middle; whatever else fails is
+ * One control cycle, or a look at all that cycles rest on where a doctor asks. Rejects where the configuration is wrong or the deadline passed in the middle; whatever else fails is
  * in the record.
  */
-export async function scheduled(event: unknown, context: LambdaContext): Promise<ScheduledAnswer> {
+export async function scheduled(
+  event: unknown,
+  context: LambdaContext,
+): Promise<ScheduledAnswer | Diagnosis> {
   const calledAtMs = Date.now();
+  if (doctorEvent.safeParse(event).success) {
+    return { checks: await examined(context) };
+  }
   const config = scheduledConfig(process.env);
   const { trigger, time } = scheduledEvent.parse(event);
   const clients = new Clients();
@@ -124,6 +140,90 @@ export async function scheduled(event: unknown, context: LambdaContext): Promise
     // Every effect is settled by now; no connection outlives the invocation (S7).
     clients.close();
   }
+}
+
+/** Looks at all that a cycle rests on, and changes nothing that one looks at. */
+async function examined(context: LambdaContext): Promise<readonly Check[]> {
+  const remainingMs = context.getRemainingTimeInMillis();
+  let config: ScheduledConfig;
+  try {
+    config = scheduledConfig(process.env);
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      return [misconfigured(error.message)];
+    }
+    throw error;
+  }
+  const clients = new Clients();
+  const { cluster, stateTable, policyParameter, slackSecret } = config;
+  const access = accessFrom(clients.secrets, config.kubernetesSecret);
+  const prometheus = new Prometheus(config.prometheusUrl);
+  const api = new KubernetesApi(config.kubernetesUrl, access);
+  const key = `${cluster.id}#doctor`;
+  const { appendJournal } = journalPerformer(clients.dynamo, {
+    table: config.journalTable,
+    key,
+    days: 1,
+    header: journalHeader(cluster, config.configured),
+  });
+  const nowMs = Date.now();
+  const nothing: DecisionRecord = {
+    startedAtMs: nowMs,
+    epoch: 0,
+    outcome: 'too-soon',
+    decided: null,
+    events: [],
+  };
+  try {
+    const settings = await settingsInForce(config, clients);
+    return await diagnose({
+      config,
+      nodeCountMax: settings.nodeCountMax,
+      spotPercent: settings.spotPercent,
+      onDemandBase: settings.onDemandBase,
+      remainingMs,
+      ec2: clients.reading,
+      quotas: clients.quotas,
+      api,
+      prometheus,
+      writes: {
+        'state table': (wait) => setKick(clients.dynamo, stateTable, key, nowMs, wait),
+        'journal table': async (wait) => {
+          await appendJournal({ kind: 'appendJournal', record: nothing }, wait);
+        },
+      },
+      secrets: {
+        'kubernetes access': async (wait) => {
+          await access.renew(wait);
+        },
+        ...(slackSecret === null
+          ? {}
+          : {
+              'slack webhook': async (wait: AbortSignal) => {
+                await renewSecret(clients.secrets, slackSecret, wait);
+              },
+            }),
+      },
+      document:
+        policyParameter === null
+          ? null
+          : () => readParameter(clients.ssm, policyParameter, signal()),
+      clock: Date.now,
+    });
+  } finally {
+    clients.close();
+    prometheus.close();
+    api.close();
+  }
+}
+
+/** What the document says, or the deployment where it cannot be read: that is a check of its own. */
+async function settingsInForce(config: ScheduledConfig, clients: Clients) {
+  const { configured } = await governing(config, clients).then(
+    ({ document }) => document,
+    () => config,
+  );
+  return configured.settings;
 }
 
 const documents: DocumentMemory = { lastGood: null };

@@ -74,7 +74,7 @@ describe('no policy is broader than it must be', () => {
   });
 
   it('what cannot be limited is reading, and being reached by Session Manager', () => {
-    const reading = /^ec2:Describe/;
+    const reading = /^(ec2:Describe|servicequotas:Get)/;
     expect(UNLIMITABLE_ACTIONS.filter((action) => !reading.test(action))).toEqual([
       'ssm:UpdateInstanceInformation',
       'ssmmessages:CreateControlChannel',
@@ -272,6 +272,17 @@ describe('the table', () => {
   it('is closed to nodes', () => {
     for (const of of ['worker', 'master']) {
       expect(write(of, 'GetItem', 'node-fleet-prod')).toBe(false);
+    }
+  });
+});
+
+describe('the doctor', () => {
+  it('looks at templates and quotas with the autoscaler’s role, in our region', () => {
+    const context = { 'aws:RequestedRegion': REGION };
+    for (const action of ['ec2:DescribeLaunchTemplateVersions', 'servicequotas:GetServiceQuota']) {
+      const who = [...policies.keys()].filter((of) => may(of, { action, resource: '*', context }));
+      expect(who).toEqual(['autoscaler']);
+      expect(may('autoscaler', { action, resource: '*' })).toBe(false);
     }
   });
 });
