@@ -10,6 +10,7 @@ import {
   runAsync,
   type CycleInput,
   type DecisionRecord,
+  type Mode,
   type Shadow,
 } from '../../engine/index.ts';
 import { errorWords } from '../failure.ts';
@@ -95,7 +96,8 @@ export async function scheduled(
   const clients = new Clients();
   try {
     const { document, alarms } = await governing(config, clients);
-    const { mode, configured, calendar, freezes } = document;
+    const { configured, calendar, freezes } = document;
+    const mode = await modeOf(document, config, clients);
     const shadow = await shadowOf(document, config, clients);
     const nowMs = Date.now();
     const { id } = config.cluster;
@@ -248,6 +250,30 @@ async function governing(config: ScheduledConfig, { ssm, dynamo }: Clients): Pro
     deployed,
     logWith({ cluster: config.cluster.id }),
   );
+}
+
+/**
+ * The mode of this cycle. Who only observes changes nothing, so what is in flight is ended first, as `paused` does: otherwise a
+ * node would stay tainted for as long as that lasts (S25).
+ */
+async function modeOf(
+  { mode }: PolicyDocument,
+  { cluster, stateTable, inboxKey }: ScheduledConfig,
+  { dynamo }: Clients,
+): Promise<Mode> {
+  if (mode !== 'observe') {
+    return mode;
+  }
+  const live = { table: stateTable, stateKey: cluster.id, inboxKey };
+  try {
+    const wait = AbortSignal.timeout(DOCUMENT_WAIT_MS);
+    const read = await tablePerformers(dynamo, live).readLock({ kind: 'readLock' }, wait);
+    const isDraining =
+      read.ok && read.stored.kind === 'known' && read.stored.state.drains.length > 0;
+    return isDraining ? 'paused' : mode;
+  } catch {
+    return mode;
+  }
 }
 
 /** The shadow policy with its memory; null: there is none, or what it remembers cannot be read now. */

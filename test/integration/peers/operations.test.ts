@@ -7,15 +7,17 @@ import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Check } from '../../../adapters/aws/doctor.ts';
 import type { ScheduledAnswer } from '../../../adapters/aws/handler.ts';
-import { inboxIn } from '../../../adapters/aws/table.ts';
+import { inboxIn, stateIn } from '../../../adapters/aws/table.ts';
 import {
   configurePolicy,
   emptyState,
   readJournal,
   redecide,
+  type FleetState,
   type JournalHeader,
 } from '../../../engine/index.ts';
 import { makeCertificate } from '../../adapters/kubernetes/certificate.ts';
+import { drain } from '../../engine/build.ts';
 import { FakeKubernetes } from '../../adapters/kubernetes/fake-api.ts';
 import { kubeNode, kubePod, replicaSet } from '../../adapters/kubernetes/objects.ts';
 import { startMoto } from './moto.ts';
@@ -153,6 +155,11 @@ async function put(document: object | string): Promise<void> {
   await ssm.send(new PutParameterCommand(command));
 }
 
+async function liveState(): Promise<FleetState> {
+  const stored = stateIn(await shop.item(CLUSTER_ID));
+  return (stored as Extract<typeof stored, { kind: 'known' }>).state;
+}
+
 async function lastJournal() {
   const items = await shop.journal(CLUSTER_ID);
   return readJournal<JournalHeader>(items.at(-1)!['journal'].B!);
@@ -227,6 +234,32 @@ test('the kill switch stops everything with the next cycle', async () => {
   await put({ ...ACT, mode: 'paused' });
   expect(await cycle()).toMatchObject({ outcome: 'decided', action: 'hold' });
   expect((await lastJournal()).records[0].decided!.view.mode).toBe('paused');
+});
+
+test('who only observes ends what is in flight first: no node stays tainted', async () => {
+  const [worker] = (await shop.running()).map(({ InstanceId }) => InstanceId!).sort();
+  const id = 'drain-1';
+  const node = kubernetes.nodes.get(worker)!;
+  kubernetes.put({
+    ...node,
+    spec: {
+      ...node.spec,
+      taints: [{ key: 'node-fleet/draining', value: id, effect: 'NoSchedule' }],
+    },
+  });
+  const before = await liveState();
+  const nowMs = Date.now();
+  const draining = drain(worker, {
+    ...{ id, nodeName: worker, startedAtMs: nowMs, progressedAtMs: nowMs, podsLeft: 1 },
+    stage: 'evicting',
+  });
+  await shop.remember({ ...before, desired: 3, drains: [draining] });
+  await put({ ...ACT, mode: 'observe' });
+  expect((await cycle()).decisionId).not.toContain('#observe');
+  expect((await lastJournal()).records[0].decided!.view.mode).toBe('paused');
+  expect(kubernetes.nodes.get(worker)!.spec?.taints ?? []).toEqual([]);
+  expect((await liveState()).drains).toEqual([]);
+  expect((await cycle()).decisionId).toContain('#observe');
 });
 
 test('hold asks first, then holds; the next cycle buys what is lacking, and clear ends it', async () => {
