@@ -163,7 +163,10 @@ function passGuards(
     if (guard.appliesTo !== 'both' && guard.appliesTo !== asked.direction) {
       continue;
     }
-    if ((isRepair && !guard.repairs) || guard.isIdle?.(input) === true) {
+    if (isRepair && !guard.repairs) {
+      continue;
+    }
+    if (guard.isIdle?.(input) === true) {
       continue;
     }
     const answer = guard.check(asked, input);
