@@ -1,6 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-import { decide, type Decision } from './decide.ts';
+import { decide, decideBeside, type Decision, type Shadow } from './decide.ts';
 import {
   perform,
   performAll,
@@ -76,6 +76,10 @@ export interface CycleInput {
   readonly configured: ConfiguredPolicy;
   /** Of the cycle before, where it is at hand: what has not changed since is not built again. It decides nothing. */
   readonly lastView?: View | null;
+  /** A policy that decides beside that one on the same view, and is only journalled. Left out: none. */
+  readonly shadow?: Shadow;
+  /** What the caller has found that people should know. Left out: nothing. */
+  readonly alarms?: readonly Alarm[];
 }
 
 /** Triggers older than this are dropped: they waited in a queue, and another has come since (S20). */
@@ -161,7 +165,7 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
 
   // Observe: what can be is read at once, and what cannot be read is missing, never empty. The inbox comes last: whoever
   // taints a node for a notice has written the mark before, so each such taint that we see has its mark (S2).
-  const custom = input.configured.policy.readings ?? NO_NAMES;
+  const custom = readingsOf(input);
   const [metrics, instances, nodes, pods] = yield* performAll([
     { kind: 'queryMetrics', atMs: lock.nowMs, custom },
     { kind: 'listInstances' },
@@ -183,7 +187,7 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
     launchHung: false,
     lookedAgain: false,
     events: [],
-    alarms: [],
+    alarms: input.alarms === undefined ? [] : [...input.alarms],
   };
   if (!metrics.ok) {
     act.alarms.push({ code: 'metrics-missing', subject: metrics.reason });
@@ -250,6 +254,11 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
   const decided = decide(input.configured, input.cluster, view, memory);
   act.state = plan(act, decided.decision, decided.memory, reconciled);
   raiseAlarms(act, view, decided.explanation);
+  const shadow =
+    input.shadow === undefined ? null : decideBeside(input.shadow, input.cluster, view);
+  if (input.shadow !== undefined && shadow === null) {
+    act.alarms.push({ code: 'shadow-failed', subject: input.shadow.configured.policy.name });
+  }
 
   const record: DecisionRecord = {
     startedAtMs: input.nowMs,
@@ -261,6 +270,7 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
       memoryAfter: decided.memory,
       decision: decided.decision,
       explanation: decided.explanation,
+      shadow,
     },
     events: act.events,
   };
@@ -300,6 +310,13 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
     yield* perform({ kind: 'releaseLock', owner: input.nonce, epoch: act.lockEpoch });
   }
   return record;
+}
+
+/** Readings that the policies ask for beside the standard ones. */
+function readingsOf({ configured, shadow }: CycleInput): readonly string[] {
+  const live = configured.policy.readings ?? NO_NAMES;
+  const others = shadow?.configured.policy.readings ?? NO_NAMES;
+  return others.length === 0 ? live : [...new Set([...live, ...others])];
 }
 
 /** Whether a cycle began less than 30 s ago: an epoch is the second in which its holder began, or ahead of the clock (S6). */

@@ -1,7 +1,7 @@
 import { verdict, type Explanation, type RuleVerdict } from './explain.ts';
 import { GUARDS, type Asked, type GuardInput } from './guards.ts';
 import type { ConfiguredPolicy } from './policies/index.ts';
-import { countFleet, type Cluster, type PoolShare, type View } from './view.ts';
+import { countFleet, settingsInForce, type Cluster, type PoolShare, type View } from './view.ts';
 
 /** What is to be done. `launches` places the repair and the policy’s nodes together; `victims` are instance ids. */
 export interface Decision {
@@ -22,6 +22,30 @@ export interface Decided {
   readonly explanation: Explanation;
 }
 
+/** A policy that decides beside the live one and is only journalled, with what it returned as memory last time. */
+export interface Shadow {
+  readonly configured: ConfiguredPolicy;
+  readonly memory: readonly number[];
+}
+
+/** What a shadow would have done, and its memory before it was asked. */
+export interface ShadowDecision extends Decided {
+  readonly memoryBefore: readonly number[];
+}
+
+/** Asks a shadow. Null where it threw: a policy on trial must not stop the one that governs. */
+export function decideBeside(
+  { configured, memory }: Shadow,
+  cluster: Cluster,
+  view: View,
+): ShadowDecision | null {
+  try {
+    return { memoryBefore: memory, ...decide(configured, cluster, view, memory) };
+  } catch {
+    return null;
+  }
+}
+
 const NOTHING: readonly never[] = [];
 
 /**
@@ -34,7 +58,8 @@ export function decide(
   view: View,
   memory: readonly number[],
 ): Decided {
-  const { policy, settings } = configured;
+  const { policy } = configured;
+  const settings = settingsInForce(view, configured.settings);
   const fleet = countFleet(view);
   const input: GuardInput = { view, fleet, cluster, settings };
   const rules: RuleVerdict[] = [];
@@ -139,6 +164,9 @@ function passGuards(
       continue;
     }
     if (isRepair && !guard.repairs) {
+      continue;
+    }
+    if (guard.isIdle?.(input) === true) {
       continue;
     }
     const answer = guard.check(asked, input);

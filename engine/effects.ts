@@ -171,6 +171,9 @@ export type AlarmCode =
   | 'launch-request-rejected'
   | 'drain-stuck'
   | 'commit-failed'
+  | 'policy-document-refused'
+  | 'policy-document-unreadable'
+  | 'shadow-failed'
   | 'at-max-with-pods-unschedulable';
 
 export type EffectKind = keyof EffectTypes;

@@ -47,6 +47,8 @@ export const RULES = [
   'drain-ended',
   'consolidatable-lasts',
   'disruption-budget',
+  // the guard that came later, second in `GUARDS`
+  'frozen',
 ] as const;
 export type RuleId = (typeof RULES)[number];
 

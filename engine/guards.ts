@@ -4,6 +4,7 @@ import type { Proposal } from './policies/policy.ts';
 import { freshValue } from './observation.ts';
 import type { FleetSettings } from './settings.ts';
 import {
+  freezeAt,
   helpablePods,
   NOT_READY_PERCENT_MAX,
   trustedValue,
@@ -39,6 +40,8 @@ export interface Guard {
   readonly rule: RuleId;
   readonly appliesTo: 'both' | 'up' | 'down';
   readonly repairs: boolean;
+  /** Whether there is nothing here that it could look at: it is then passed over without a word. Left out: never. */
+  readonly isIdle?: (input: GuardInput) => boolean;
   readonly check: (asked: Asked, input: GuardInput) => RuleVerdict;
 }
 
@@ -58,6 +61,16 @@ export const GUARDS: readonly Guard[] = [
     repairs: true,
     check: (asked, { view }) =>
       refuseIf(asked, view.mode === 'paused', 'mode', view.mode === 'paused' ? 1 : 0, 0),
+  },
+  {
+    rule: 'frozen',
+    appliesTo: 'down',
+    repairs: false,
+    isIdle: ({ cluster }) => cluster.freezes === undefined,
+    check(asked, { view, cluster }) {
+      const untilMs = freezeAt(cluster, view.nowMs)?.endAtMs ?? 0;
+      return refuseIf(asked, view.nowMs < untilMs, 'frozen', view.nowMs, untilMs);
+    },
   },
   {
     rule: 'readings',

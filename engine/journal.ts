@@ -1,4 +1,4 @@
-import type { Decision } from './decide.ts';
+import type { Decision, ShadowDecision } from './decide.ts';
 import { LEVELS, RULES, VERDICTS, type Explanation } from './explain.ts';
 import {
   MARKETS,
@@ -74,6 +74,8 @@ export interface DecisionRecord {
     readonly memoryAfter: readonly number[];
     readonly decision: Decision;
     readonly explanation: Explanation;
+    /** What a shadow would have done; null, or left out: there is none. */
+    readonly shadow?: ShadowDecision | null;
   } | null;
   readonly events: readonly CycleEvent[];
 }
@@ -92,6 +94,11 @@ export interface JournalHeader {
   readonly cluster: Cluster;
   readonly policy: string;
   readonly settings: Readonly<Record<string, number>>;
+  /** What decided beside it. Left out: nothing. */
+  readonly shadow?: {
+    readonly policy: string;
+    readonly settings: Readonly<Record<string, number>>;
+  };
 }
 /** A record that stands alone at least this often, so that a reader need not start at the beginning. */
 const KEYFRAME_EVERY = 720;
@@ -111,7 +118,7 @@ const INT31_MAX = 0x7fffffff;
 /**
  * Writes records as bytes. Numbers are variable-length integers; strings are written once and then named by number.
  * Layout of a record: `outcome, keyframe?, startedAtMs, epoch`, then for `decided` the view (see `#view`), the decision,
- * the verdicts; then the events.
+ * the verdicts, and the same of a shadow after its memory; then the events.
  */
 export class JournalWriter {
   #bytes = new Uint8Array(1 << 16);
@@ -146,7 +153,12 @@ export class JournalWriter {
       (decided !== null &&
         (lost || ++this.#sinceKeyframe > KEYFRAME_EVERY || this.#previous === null));
     this.#begun = true;
-    this.#uint(CYCLE_OUTCOMES.indexOf(record.outcome) * 2 + (keyframe ? 1 : 0));
+    const shadow = decided?.shadow ?? null;
+    this.#uint(
+      CYCLE_OUTCOMES.indexOf(record.outcome) * 2 +
+        (keyframe ? 1 : 0) +
+        (shadow === null ? 0 : SHADOWED),
+    );
     if (keyframe) {
       this.#sinceKeyframe = 0;
       this.#strings.clear();
@@ -160,14 +172,16 @@ export class JournalWriter {
     this.#previousEpoch = record.epoch;
     if (decided !== null) {
       if (keyframe) {
-        this.#uint(decided.memory.length);
-        for (const value of decided.memory) {
-          this.#int(value);
-        }
+        this.#memory(decided.memory);
       }
       this.#view(decided.view, this.#previous);
       this.#decision(decided.decision);
       this.#explanation(decided.explanation);
+      if (shadow !== null) {
+        this.#memory(shadow.memoryBefore);
+        this.#decision(shadow.decision);
+        this.#explanation(shadow.explanation);
+      }
       this.#previous = decided.view;
       this.#previousMemory = decided.memoryAfter;
     }
@@ -179,6 +193,13 @@ export class JournalWriter {
     }
   }
 
+  #memory(memory: readonly number[]): void {
+    this.#uint(memory.length);
+    for (const value of memory) {
+      this.#int(value);
+    }
+  }
+
   #view(view: View, before: View | null): void {
     this.#int(view.nowMs - this.#previousAtMs);
     this.#uint(
@@ -187,8 +208,13 @@ export class JournalWriter {
         (view.nodesKnown ? 8 : 0) +
         (view.podsKnown ? 4 : 0) +
         (view.inboxKnown ? 2 : 0) +
-        (view.contradicted ? 1 : 0),
+        (view.contradicted ? 1 : 0) +
+        (view.hold === null ? 0 : HELD),
     );
+    if (view.hold !== null) {
+      this.#uint(view.hold.min);
+      this.#int(view.hold.untilMs);
+    }
     const { nowMs, metrics } = view;
     const earlier = before?.metrics ?? NO_METRICS;
     // In the order of `METRIC_NAMES`, which the reader goes by.
@@ -420,6 +446,10 @@ const NO_WORKERS: readonly Worker[] = [];
 const NO_METRICS = missingMetrics('empty');
 /** What the eighth byte of a number counts in: 128^7. */
 const UINT_SCALE_MAX = 562_949_953_421_312;
+/** Of a record’s first number: above its outcome, which has five bits. */
+const SHADOWED = 64;
+/** Of a view’s flags: above its mode, which has two bits. */
+const HELD = 128;
 const WORKERS_END = 0;
 const WORKER_GONE = 1;
 const WORKER_NEW = 2;
@@ -490,23 +520,31 @@ export interface Journal<Header = Record<string, unknown>> {
   readonly records: readonly ReadRecord[];
 }
 
+/** A decision as read back. */
+export interface ReadDecision {
+  readonly decision: Decision;
+  readonly level: Explanation['level'];
+  readonly proposed: number;
+  readonly rules: readonly {
+    readonly rule: (typeof RULES)[number];
+    readonly verdict: (typeof VERDICTS)[number];
+  }[];
+}
+
 /** A record as read back: verdict codes without the numbers they compared, which deciding again gives. */
 export interface ReadRecord {
   readonly startedAtMs: number;
   readonly epoch: number;
   readonly outcome: CycleOutcome;
-  readonly decided: {
-    readonly view: View;
-    /** Null: what the decision of the record before returned. */
-    readonly memory: readonly number[] | null;
-    readonly decision: Decision;
-    readonly level: Explanation['level'];
-    readonly proposed: number;
-    readonly rules: readonly {
-      readonly rule: (typeof RULES)[number];
-      readonly verdict: (typeof VERDICTS)[number];
-    }[];
-  } | null;
+  readonly decided:
+    | (ReadDecision & {
+        readonly view: View;
+        /** Null: what the decision of the record before returned. */
+        readonly memory: readonly number[] | null;
+        /** Left out: no shadow decided beside it. */
+        readonly shadow?: ReadDecision & { readonly memory: readonly number[] };
+      })
+    | null;
   readonly events: readonly CycleEvent[];
 }
 
@@ -586,7 +624,8 @@ class JournalReader {
 
   record(): ReadRecord {
     const tag = this.#uint();
-    const outcome = this.#code(CYCLE_OUTCOMES, Math.floor(tag / 2));
+    const shadowed = Math.floor(tag / SHADOWED) % 2 === 1;
+    const outcome = this.#code(CYCLE_OUTCOMES, Math.floor((shadowed ? tag - SHADOWED : tag) / 2));
     const keyframe = tag % 2 === 1;
     if (keyframe) {
       this.#strings = [];
@@ -600,18 +639,12 @@ class JournalReader {
     if (outcome === 'decided') {
       const memory = keyframe ? this.#list(() => this.#int()) : null;
       const view = this.#view(this.#previous);
-      const decision = this.#decision();
-      const level = this.#code(LEVELS, this.#uint());
-      const proposed = this.#int();
-      const rules = this.#list(() => {
-        const code = this.#uint();
-        return {
-          rule: this.#code(RULES, Math.floor(code / VERDICTS.length)),
-          verdict: this.#code(VERDICTS, code % VERDICTS.length),
-        };
-      });
+      decided = { view, memory, ...this.#decided() };
+      if (shadowed) {
+        const shadow = { memory: this.#list(() => this.#int()), ...this.#decided() };
+        decided = { ...decided, shadow };
+      }
       this.#previous = view;
-      decided = { view, memory, decision, level, proposed, rules };
     }
     const events = this.#list(() => ({
       code: this.#code(EVENT_CODES, this.#uint()),
@@ -621,9 +654,25 @@ class JournalReader {
     return { startedAtMs, epoch, outcome, decided, events };
   }
 
+  #decided(): ReadDecision {
+    const decision = this.#decision();
+    const level = this.#code(LEVELS, this.#uint());
+    const proposed = this.#int();
+    const rules = this.#list(() => {
+      const code = this.#uint();
+      return {
+        rule: this.#code(RULES, Math.floor(code / VERDICTS.length)),
+        verdict: this.#code(VERDICTS, code % VERDICTS.length),
+      };
+    });
+    return { decision, level, proposed, rules };
+  }
+
   #view(before: View | null): View {
     const nowMs = this.#previousAtMs + this.#int();
     const flags = this.#uint();
+    const held = Math.floor(flags / HELD) % 2 === 1;
+    const hold = held ? { min: this.#uint(), untilMs: this.#int() } : null;
     const standard = {} as Record<(typeof METRIC_NAMES)[number], Reading>;
     for (const name of METRIC_NAMES) {
       standard[name] = this.#reading(before?.metrics[name] ?? null, nowMs);
@@ -649,7 +698,7 @@ class JournalReader {
     const { poolBackoffs, victimBackoffs, unanswered, shapes, unschedulable } = standing;
     return {
       nowMs,
-      mode: this.#code(MODES, Math.floor(flags / 32)),
+      mode: this.#code(MODES, Math.floor((held ? flags - HELD : flags) / 32)),
       metrics,
       instancesKnown: (flags & 16) !== 0,
       nodesKnown: (flags & 8) !== 0,
@@ -668,6 +717,7 @@ class JournalReader {
       joinFailedAtMs,
       poolBackoffs,
       victimBackoffs,
+      hold,
     };
   }
 

@@ -7,6 +7,7 @@ import {
   type DoomedMark,
   type Inbox,
   type Instance,
+  type Hold,
   type KubeNode,
   type Metrics,
   type NodePods,
@@ -28,6 +29,8 @@ import {
 } from './state.ts';
 import {
   countFleet,
+  freezeAt,
+  nodeCountMinAt,
   helpablePods,
   NOT_READY_PERCENT_MAX,
   type Cluster,
@@ -885,7 +888,7 @@ function doubling(firstMs: number, lastMs: number, failures: number): number {
 const NO_UNDONE: ReadonlySet<string> = new Set();
 
 /**
- * Drains that are undone. Every one, when paused. A voluntary one when pods need the room or a node was lost (before any is
+ * Drains that are undone. Every one, when paused. A voluntary one when a freeze has begun, when pods need the room or a node was lost (before any is
  * bought, S12), when a pod that may not be moved turned up or the pods no longer fit elsewhere (validated at every step),
  * and when it stalls or takes too long (S11: the victim then backs off 30 minutes to 6 hours). One that was given up, when
  * it is Ready after all. Never one that is `terminating`: that is finished whatever happens (S8). A notice that came to
@@ -911,7 +914,9 @@ function drainsToUndo(
   const voided = new Set<string>();
   const kept: Worker[] = [];
   // Others were lost meanwhile: what is meant to be there is kept by keeping what is here, before any node is bought.
-  const wanted = Math.max(state.desired ?? 0, settings.nodeCountMin);
+  const frozen = freezeAt(cluster, seen.nowMs) !== null;
+  const min = nodeCountMinAt(seen.nowMs, seen.inbox?.hold ?? null, settings);
+  const wanted = Math.max(state.desired ?? 0, min);
   let lacking =
     seen.instances === null ? 0 : Math.min(wanted, settings.nodeCountMax) - countFleet(view).supply;
   let { victimBackoffs, desired } = state;
@@ -938,10 +943,12 @@ function drainsToUndo(
       voided.has(drain.instanceId) ||
       seen.nowMs - drain.progressedAtMs >= settings.drainStallSeconds * 1000 ||
       drainingForMs >= settings.drainMaxSeconds * 1000;
+    const frozenOut = frozen && drain.reason === 'scale-down';
     const undo =
       seen.mode === 'paused' ||
       taken ||
       stalled ||
+      frozenOut ||
       lacking > 0 ||
       (waiting !== null && waiting > 0) ||
       (seen.pods !== null &&
@@ -961,8 +968,8 @@ function drainsToUndo(
     }
     lacking--;
     events.push({ code: 'drain-undone', subject: drain.instanceId, value: drain.podsLeft });
-    // Paused, or in the hands of a person, it is no fault of the node’s; pods that it has moved and that wait are.
-    if (seen.mode === 'paused' || taken) {
+    // Paused, frozen, or in the hands of a person, it is no fault of the node’s; pods that it has moved and that wait are.
+    if (seen.mode === 'paused' || taken || frozenOut) {
       continue;
     }
     if (stalled) {
@@ -1238,7 +1245,13 @@ function makeView(
     joinFailedAtMs: state.joinFailedAtMs,
     poolBackoffs: state.poolBackoffs,
     victimBackoffs: state.victimBackoffs,
+    hold: holdIn(seen),
   };
+}
+
+function holdIn({ inbox, nowMs }: Seen): Hold | null {
+  const hold = inbox?.hold;
+  return hold === undefined || nowMs >= hold.untilMs ? null : hold;
 }
 
 const NO_SHARES: readonly PoolShare[] = [];

@@ -192,10 +192,18 @@ export interface DoomedMark {
   readonly markedAtMs: number;
 }
 
+/** An operator's floor for a while: before `untilMs` `nodeCountMin` is at least `min`, and never more than max. */
+export interface Hold {
+  readonly min: number;
+  readonly untilMs: number;
+}
+
 /** The inbox item: what others leave for the next holder of the lock (S2, S19). */
 export interface Inbox {
   readonly doomed: readonly DoomedMark[];
   readonly kickedAtMs: number | null;
+  /** Left out: nobody holds the fleet. */
+  readonly hold?: Hold;
 }
 
 /** One pod on a node being drained, as listed just before it is evicted. */

@@ -1,5 +1,5 @@
 import { decide, type Decided } from './decide.ts';
-import type { ReadRecord } from './journal.ts';
+import type { ReadDecision, ReadRecord } from './journal.ts';
 import type { ConfiguredPolicy } from './policies/index.ts';
 import { NO_MEMORY } from './state.ts';
 import type { Cluster, View } from './view.ts';
@@ -12,6 +12,8 @@ export interface Redecided {
   readonly decided: Decided;
   /** Whether it is what the journal says: the decision, what was asked for, and every rule’s verdict. */
   readonly same: boolean;
+  /** The same of the shadow, where the journal has one and its policy was given. */
+  readonly shadow: { readonly decided: Decided; readonly same: boolean } | null;
 }
 
 /**
@@ -20,12 +22,14 @@ export interface Redecided {
  *
  * @param remembers `journal`: a policy begins with the memory that the journal has, where it has one; `itself`: it remembers
  * only what it returned here, as a policy must that did not write the journal
+ * @param shadow what decided beside it, by the journal’s header
  */
 export function* redecide(
   records: readonly ReadRecord[],
   configured: ConfiguredPolicy,
   cluster: Cluster,
   remembers: 'journal' | 'itself' = 'journal',
+  shadow: ConfiguredPolicy | null = null,
 ): Generator<Redecided | null, void, undefined> {
   let memory = NO_MEMORY;
   for (const record of records) {
@@ -38,15 +42,19 @@ export function* redecide(
       memory = journalled.memory ?? memory;
     }
     const decided = decide(configured, cluster, journalled.view, memory);
-    yield { view: journalled.view, memory, decided, same: isSame(journalled, decided) };
+    const beside = shadow === null ? undefined : journalled.shadow;
+    let besideNow = null;
+    if (shadow !== null && beside !== undefined) {
+      const now = decide(shadow, cluster, journalled.view, beside.memory);
+      besideNow = { decided: now, same: isSame(beside, now) };
+    }
+    const same = isSame(journalled, decided);
+    yield { view: journalled.view, memory, decided, same, shadow: besideNow };
     ({ memory } = decided);
   }
 }
 
-function isSame(
-  journalled: NonNullable<ReadRecord['decided']>,
-  { decision, explanation }: Decided,
-): boolean {
+function isSame(journalled: ReadDecision, { decision, explanation }: Decided): boolean {
   const before = journalled.decision;
   return (
     before.action === decision.action &&

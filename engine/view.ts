@@ -2,6 +2,7 @@ import { nodesNeeded, podsPerNode, type NodeTemplate } from './demand.ts';
 import {
   freshValue,
   MARKETS,
+  type Hold,
   type Market,
   type Metrics,
   type PodShape,
@@ -94,6 +95,8 @@ export interface View {
   readonly joinFailedAtMs: number;
   readonly poolBackoffs: readonly PoolBackoff[];
   readonly victimBackoffs: readonly VictimBackoff[];
+  /** Null: no hold that has not expired. */
+  readonly hold: Hold | null;
 }
 
 /** A sale, or any window in which waiting is dearer. */
@@ -112,6 +115,8 @@ export interface Cluster {
   readonly onDemandBdtPerHour: number;
   readonly spotBdtPerHour: number;
   readonly calendar: readonly SaleWindow[];
+  /** When nothing may be removed by choice. Left out: there are none. */
+  readonly freezes?: readonly SaleWindow[];
   /** The zone in which its people read clocks: minutes ahead of UTC, +360 in Dhaka. */
   readonly timeZoneOffsetMinutes: number;
   /**
@@ -119,6 +124,37 @@ export interface Cluster {
    * where nobody is simulated.
    */
   readonly operatorDelaysMs: readonly number[];
+}
+
+/** The freeze in which an instant lies: of several the one that ends last. Null: none. */
+export function freezeAt({ freezes }: Cluster, nowMs: number): SaleWindow | null {
+  if (freezes === undefined) {
+    return null;
+  }
+  let longest: SaleWindow | null = null;
+  for (const each of freezes) {
+    if (nowMs >= each.startAtMs && nowMs < each.endAtMs && each.endAtMs > (longest?.endAtMs ?? 0)) {
+      longest = each;
+    }
+  }
+  return longest;
+}
+
+/** The lower bound at an instant: the setting, or what the fleet is held at where that is more. Max goes before both. */
+export function nodeCountMinAt(
+  nowMs: number,
+  hold: Hold | null,
+  { nodeCountMin, nodeCountMax }: Pick<FleetSettings, 'nodeCountMin' | 'nodeCountMax'>,
+): number {
+  return hold === null || nowMs >= hold.untilMs
+    ? nodeCountMin
+    : Math.max(nodeCountMin, Math.min(hold.min, nodeCountMax));
+}
+
+/** Settings as they hold under what the view sees: themselves, where nobody holds the fleet. */
+export function settingsInForce<S extends FleetSettings>({ nowMs, hold }: View, settings: S): S {
+  const nodeCountMin = nodeCountMinAt(nowMs, hold, settings);
+  return nodeCountMin === settings.nodeCountMin ? settings : { ...settings, nodeCountMin };
 }
 
 /** The fleet in numbers. */

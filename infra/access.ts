@@ -28,7 +28,9 @@ export const UNLIMITABLE_ACTIONS: readonly string[] = [
   'ec2:DescribeInstances',
   'ec2:DescribeInstanceStatus',
   'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeLaunchTemplateVersions',
   'ec2:DescribeSubnets',
+  'servicequotas:GetServiceQuota',
   'ssm:UpdateInstanceInformation',
   'ssmmessages:CreateControlChannel',
   'ssmmessages:CreateDataChannel',
@@ -60,6 +62,9 @@ export interface AutoscalerFacts extends FunctionFacts, InsideFacts {
   readonly journalTableArn: string;
   readonly kubernetesAccessArn: string;
   readonly topicArn: string;
+  readonly policyParameterArn: string;
+  /** Null: there is no such secret. */
+  readonly slackWebhookArn: string | null;
   readonly templateArns: readonly string[];
   readonly workerGroupArn: string;
   readonly workerRoleArn: string;
@@ -165,6 +170,8 @@ export function autoscalerPolicy(facts: AutoscalerFacts): PolicyDocument {
   const asOurs = { [`aws:RequestTag/${CLUSTER_TAG}`]: clusterId };
   return document(
     look('Look', facts, ['ec2:DescribeInstances', 'ec2:DescribeInstanceStatus']),
+    // For `npm run doctor`, which looks with this very role.
+    look('Doctor', facts, ['ec2:DescribeLaunchTemplateVersions', 'servicequotas:GetServiceQuota']),
     allow('LaunchWorkers', ['ec2:RunInstances'], any(facts, 'instance'), {
       StringEquals: {
         ...asOurs,
@@ -211,7 +218,9 @@ export function autoscalerPolicy(facts: AutoscalerFacts): PolicyDocument {
       ownItems(facts),
     ),
     allow('Journal', ['dynamodb:PutItem'], [facts.journalTableArn], ownItems(facts)),
+    allow('PolicyDocument', ['ssm:GetParameter'], [facts.policyParameterArn]),
     readSecret('KubernetesAccess', facts.kubernetesAccessArn),
+    ...(facts.slackWebhookArn === null ? [] : [readSecret('SlackWebhook', facts.slackWebhookArn)]),
     allow('Notify', ['sns:Publish'], [facts.topicArn]),
     writeLog(facts),
     ...standInside(facts),

@@ -65,6 +65,10 @@ function json(value: string): unknown {
   }
 }
 
+function truth(value: string): boolean | undefined {
+  return value === 'true' ? true : value === 'false' ? false : undefined;
+}
+
 const ZONE = /^[a-z]{2}(-[a-z]+)+-\d[a-z]$/;
 
 function zones(value: string): readonly string[] | undefined {
@@ -215,37 +219,37 @@ export const FIELDS = {
   mode: field<Mode>({
     default: 'observe',
     expected: 'act, observe or paused',
-    help: 'What a cycle may do. It begins by only watching: look at its decisions first.',
+    help: 'What a cycle may do at first, and until there is a policy document. It begins by only watching.',
     read: oneOf(MODES),
   }),
   policy: field({
     default: 'node-fleet',
     expected: `one of ${POLICIES.map(({ name }) => name).join(', ')}`,
-    help: 'Which policy decides.',
+    help: 'Which policy decides, likewise.',
     read: oneOf(POLICIES.map(({ name }) => name)),
   }),
   nodeCountMin: field({
     default: fleetSettings.nodeCountMin.default,
     expected: 'a whole number from 0 to 1000',
-    help: 'Workers that are never voluntarily gone below.',
+    help: 'Workers that are never voluntarily gone below, likewise.',
     read: wholeNumber(0, 1000),
   }),
   nodeCountMax: field({
     default: fleetSettings.nodeCountMax.default,
     expected: 'a whole number from 1 to 1000',
-    help: 'Workers that are never launched past.',
+    help: 'Workers that are never launched past, likewise.',
     read: wholeNumber(1, 1000),
   }),
   settings: field<Readonly<Record<string, number>>>({
     default: {},
     expected: `an object of numbers, ${SETTINGS_BYTES_MAX} bytes at most, without nodeCountMin and nodeCountMax`,
-    help: 'Other settings of the policy and its guards, as in `simulate --list-policies`.',
+    help: 'Other settings of the policy and its guards, as in `simulate --list-policies`, likewise.',
     read: settings,
   }),
   calendar: field<readonly SaleWindow[]>({
     default: [],
     expected: `a list of { name, start, end } with times such as 2026-12-16T20:00:00+06:00, ${CALENDAR_BYTES_MAX} bytes at most`,
-    help: 'Sales to come.',
+    help: 'Sales to come, where the policy document names none.',
     read: calendar,
   }),
   timeZoneOffsetMinutes: field({
@@ -272,6 +276,12 @@ export const FIELDS = {
     help: 'Who is told of alarms; AWS asks them to confirm. Empty: the topic has no subscriber.',
     read: text(/^(|[^@\s]+@[^@\s]+\.[^@\s]+)$/),
   }),
+  slack: field({
+    default: false,
+    expected: 'true or false',
+    help: 'Whether Slack is told too, by the webhook in the secret `slack-webhook`.',
+    read: truth,
+  }),
   logRetentionDays: field({
     default: 30,
     expected: 'one of 1, 3, 5, 7, 14, 30, 60, 90, 180, 365',
@@ -288,7 +298,7 @@ export const FIELDS = {
     default: true,
     expected: 'true or false',
     help: 'Whether the master and the tables refuse to be deleted.',
-    read: (value) => (value === 'true' ? true : value === 'false' ? false : undefined),
+    read: truth,
   }),
 } as const;
 

@@ -5,6 +5,7 @@ import { FunctionEventInvokeConfig } from '@pulumi/aws/lambda/functionEventInvok
 import { FunctionUrl } from '@pulumi/aws/lambda/functionUrl.js';
 import { Permission } from '@pulumi/aws/lambda/permission.js';
 import type { Topic } from '@pulumi/aws/sns/topic.js';
+import type { Parameter } from '@pulumi/aws/ssm/parameter.js';
 import { all, asset, type Input, type Output, output } from '@pulumi/pulumi';
 import {
   alertPolicy,
@@ -76,6 +77,7 @@ export function functions(
   secrets: Secrets,
   workers: Workers,
   topic: Topic,
+  policy: Parameter,
   codeDir: string,
 ): Functions {
   const code = new asset.FileArchive(codeDir);
@@ -158,6 +160,7 @@ export function functions(
       NODE_FLEET_MODE: config.mode,
       NODE_FLEET_POLICY: config.policy,
       NODE_FLEET_SETTINGS: JSON.stringify(settingsOf(config)),
+      NODE_FLEET_POLICY_PARAMETER: policy.name,
       NODE_FLEET_TEMPLATES: all([workers.onDemand.id, workers.spot.id]).apply(([onDemand, spot]) =>
         JSON.stringify({ 'on-demand': onDemand, spot }),
       ),
@@ -170,6 +173,9 @@ export function functions(
       NODE_FLEET_JOURNAL_DAYS: String(config.journalRetentionDays),
       NODE_FLEET_PROMETHEUS_URL: `http://${masterAddress(config)}:${PROMETHEUS_PORT}`,
       NODE_FLEET_ALARM_TOPIC: topic.arn,
+      ...(secrets.slackWebhook === null
+        ? {}
+        : { NODE_FLEET_SLACK_SECRET: secrets.slackWebhook.arn }),
       NODE_FLEET_METRIC_NAMESPACE: METRIC_NAMESPACE,
     },
     policy: (facts) =>
@@ -180,6 +186,8 @@ export function functions(
           journalTableArn: state.journalTable.arn,
           kubernetesAccessArn: secrets.kubernetesAccess.arn,
           topicArn: topic.arn,
+          policyParameterArn: policy.arn,
+          slackWebhookArn: secrets.slackWebhook?.arn ?? null,
           workerGroupArn: network.workerGroup.arn,
           workerRoleArn: workers.role.arn,
         }),

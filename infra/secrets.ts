@@ -13,6 +13,8 @@ export interface Secrets {
   readonly kubernetesAccess: Secret;
   /** What Alertmanager shows the alert function. */
   readonly alertToken: Secret;
+  /** The address of Slack's incoming webhook, which a person puts in; null: nobody is told there. */
+  readonly slackWebhook: Secret | null;
 }
 
 /** The only secrets there are, by name within the cluster. */
@@ -20,6 +22,7 @@ export const SECRET_NAMES = {
   joinToken: 'k3s-token',
   kubernetesAccess: 'kubernetes-access',
   alertToken: 'alert-token',
+  slackWebhook: 'slack-webhook',
 } as const;
 
 export function secretName(config: Config, which: keyof typeof SECRET_NAMES): string {
@@ -44,5 +47,8 @@ export function secrets(config: Config): Secrets {
       'alertToken',
       'What Alertmanager shows the alert function. Written by the master.',
     ),
+    slackWebhook: config.slack
+      ? box('slackWebhook', 'The address of an incoming webhook of Slack. Written by a person.')
+      : null,
   };
 }

@@ -166,11 +166,19 @@ const time: Lever = {
       lastMs + settings.cooldownAfterActionSeconds * 1000,
       lastMs + settings.cooldownBeforeRemovalSeconds * 1000,
       view.joinFailedAtMs + probeDelayMs(view.joinFailures),
+      ...(cluster.freezes ?? []).map(({ endAtMs }) => endAtMs),
+      ...(view.hold === null ? [] : [view.hold.untilMs]),
       ...view.poolBackoffs.map(({ untilMs }) => untilMs),
       ...view.victimBackoffs.map(({ untilMs }) => untilMs),
       ...cluster.calendar.flatMap(({ startAtMs }) => [startAtMs - leadMs, startAtMs]),
     ];
   },
+};
+
+/** Time, where a hold ends with it. */
+const heldTime: Lever = {
+  ...time,
+  grid: (situation) => (situation.view.hold === null ? null : time.grid(situation)),
 };
 
 function seenAt(view: View, nowMs: number): View {
@@ -409,6 +417,7 @@ export const LEVERS: Readonly<Record<RuleId, readonly Lever[]>> = {
     time,
   ],
   mode: [mode],
+  frozen: [time],
   readings: [
     trustedCpu,
     known('instancesKnown'),
@@ -419,7 +428,7 @@ export const LEVERS: Readonly<Record<RuleId, readonly Lever[]>> = {
   ],
   'memory-lost': [time],
   max: [setting('nodeCountMax')],
-  min: [setting('nodeCountMin')],
+  min: [heldTime, setting('nodeCountMin')],
   cooldown: [time, setting('cooldownAfterActionSeconds'), setting('cooldownBeforeRemovalSeconds')],
   'joining-works': [time, joinFailures, known('nodesKnown')],
   'no-pods-unschedulable': [pods, known('podsKnown')],
@@ -428,7 +437,7 @@ export const LEVERS: Readonly<Record<RuleId, readonly Lever[]>> = {
   step: [setting('stepUpMax'), setting('stepDownMax')],
   spend: [setting('spendMaxBdtPerHour')],
   pools: [time, poolBackoffs],
-  'desired-capacity': [desired, setting('nodeCountMin')],
+  'desired-capacity': [heldTime, desired, setting('nodeCountMin')],
   'pods-pending': [customValue(PENDING_AS_WRITTEN, { min: 0, max: PODS_MAX, step: 1 })],
   'pods-waiting-lasts': [time, pods, setting('pendingSeconds')],
   'memory-high': [percentReading('memoryPercent', false), setting('memoryHighPercent')],

@@ -2,10 +2,12 @@ import {
   countFleet,
   CPU_AS_WRITTEN,
   customReading,
+  freezeAt,
   freshValue,
   holdsPinnedPod,
   PENDING_AS_WRITTEN,
   probeDelayMs,
+  settingsInForce,
   type Cluster,
   type ConfiguredPolicy,
   type MissingReason,
@@ -319,7 +321,26 @@ const ceiling =
   ({ observed, threshold }) =>
     `that ${verb} ${counted(observed, 'node')}, ${limit.replace('N', String(threshold))}`;
 const tooMany = ceiling('would make', 'of at most N (nodeCountMax)');
-const tooFew = ceiling('would leave', 'of at least N (nodeCountMin)');
+const tooFew: Clause = (rule, telling) => {
+  const held = holding(telling);
+  const least = held === null ? 'of at least N (nodeCountMin)' : held;
+  return ceiling('would leave', least)(rule, telling);
+};
+
+const frozen: Clause = ({ threshold }, telling) => {
+  const freeze = freezeAt(telling.cluster, telling.view.nowMs);
+  const name = freeze === null ? '' : ` (${freeze.name})`;
+  return `frozen until ${until(threshold, telling)}${name}: nothing is removed`;
+};
+
+/** `held at 8 until 22:00:00`; null where no hold raises the lower bound. */
+function holding(telling: Telling): string | null {
+  const { view, settings } = telling;
+  const min = settingsInForce(view, settings).nodeCountMin;
+  return view.hold === null || min === settings.nodeCountMin
+    ? null
+    : `held at ${String(min)} until ${until(view.hold.untilMs, telling)}`;
+}
 
 const cooling: Clause = (rule, telling) => {
   const last = lastAction(telling);
@@ -400,9 +421,11 @@ const WORDS: Readonly<Record<RuleId, AskWords | GuardWords>> = {
   'target-below-supply': {
     asks: 'down',
     fires: target,
-    quiet: ({ observed, threshold }, { settings }) =>
+    quiet: ({ observed, threshold }, { view, settings }) =>
       `${counted(observed, 'node')} needed, ${there(threshold)}` +
-      (observed < threshold ? `, at least ${String(settings.nodeCountMin)} wanted` : ''),
+      (observed < threshold
+        ? `, at least ${String(settingsInForce(view, settings).nodeCountMin)} wanted`
+        : ''),
     unknown: targetUnread,
   },
 
@@ -410,6 +433,11 @@ const WORDS: Readonly<Record<RuleId, AskWords | GuardWords>> = {
     passes: (_, { view }) => `the mode is ${view.mode}`,
     clips: () => 'paused',
     blocks: () => 'paused: nothing is added or removed',
+  },
+  frozen: {
+    passes: () => 'no freeze',
+    clips: frozen,
+    blocks: frozen,
   },
   readings: {
     passes: () => 'what it rests on could be read',
@@ -480,8 +508,12 @@ const WORDS: Readonly<Record<RuleId, AskWords | GuardWords>> = {
   },
   'desired-capacity': {
     asks: 'up',
-    fires: ({ observed, threshold }) =>
-      `${counted(threshold, 'node')} meant to be there, ${there(observed)}`,
+    fires: ({ observed, threshold }, telling) => {
+      const held = holding(telling);
+      const min = settingsInForce(telling.view, telling.settings).nodeCountMin;
+      const why = held !== null && threshold === min ? ` (${held})` : '';
+      return `${counted(threshold, 'node')} meant to be there${why}, ${there(observed)}`;
+    },
     quiet: ({ threshold }) => `${counted(threshold, 'node')} meant to be there are`,
     unknown: notSaid('how many nodes are meant to be there'),
   },

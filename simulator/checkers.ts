@@ -19,6 +19,7 @@ import {
   type DecisionRecord,
   type DrainIntent,
   type EffectKind,
+  type Hold,
   type Instance,
   type LaunchIntent,
   type LockItem,
@@ -160,6 +161,8 @@ interface WatchedCycle {
   listed: readonly Instance[] | null;
   /** The instances that it was shown to be marked; none, when it was not. */
   marked: ReadonlySet<string>;
+  /** The hold that it was shown. */
+  hold: Hold | null;
   /** What it asked to be shown and was not, by kind of effect; `queryMetrics` also where it was shown no CPU. */
   readonly unread: Set<EffectKind>;
   /** Pods that a worker could host and that were shown to have no room; null: it was not shown. */
@@ -170,6 +173,8 @@ interface WatchedCycle {
 }
 
 const TOKENLESS = '';
+/** A cycle is over by then. */
+const LOOK_MAX_MS = 120_000;
 
 /** The parts of a run, its present cycle, and what can be worked out from them. */
 export class Facts {
@@ -202,6 +207,15 @@ export class Facts {
 
   get settings(): ConfiguredPolicy['settings'] {
     return this.options.configured.settings;
+  }
+
+  /** The lower bound for this cycle: the setting, or the hold that it was shown, which max goes before. */
+  get nodeCountMin(): number {
+    const { nodeCountMin, nodeCountMax } = this.settings;
+    const { hold, startedAtMs } = this.cycle!;
+    // From the start of a cycle to its decision some seconds pass: what ends meanwhile binds nobody.
+    const held = hold !== null && startedAtMs + LOOK_MAX_MS < hold.untilMs ? hold.min : 0;
+    return Math.max(nodeCountMin, Math.min(held, nodeCountMax));
   }
 
   /** Drains and launches that are committed. */
@@ -302,6 +316,7 @@ export class Facts {
         commitFailed: false,
         listed: null,
         marked: new Set(),
+        hold: null,
         unread: new Set(),
         waiting: null,
         readyWhenListed: null,
@@ -337,6 +352,7 @@ export class Facts {
         cycle.commitFailed ||= !result.ok;
       } else if (effect.kind === 'readInbox' && result.ok && 'inbox' in result) {
         cycle.marked = new Set(result.inbox.doomed.map(({ instanceId }) => instanceId));
+        cycle.hold = result.inbox.hold ?? null;
       } else if (effect.kind === 'listInstances') {
         cycle.listed = result.ok && 'instances' in result ? result.instances : null;
       } else if (effect.kind === 'listPods') {
@@ -453,7 +469,7 @@ const bounds: Invariant = {
             const staying = facts
               .believed()
               .filter((id) => !facts.cycle!.marked.has(id) && facts.drainOf(id) === undefined);
-            const min = facts.settings.nodeCountMin;
+            const min = facts.nodeCountMin;
             if (staying.length < min) {
               fail(
                 `${instanceId} is to be terminated, ${staying.length} would stay; min is ${min}`,
@@ -468,8 +484,8 @@ const bounds: Invariant = {
         }
         const ready = decided.view.workers.filter(({ phase }) => phase === 'ready').length;
         const staying = ready - decided.decision.victims.length;
-        if (staying < facts.settings.nodeCountMin) {
-          fail(`${staying} of ${ready} Ready would stay; min is ${facts.settings.nodeCountMin}`);
+        if (staying < facts.nodeCountMin) {
+          fail(`${staying} of ${ready} Ready would stay; min is ${facts.nodeCountMin}`);
         }
       },
     };
@@ -478,12 +494,19 @@ const bounds: Invariant = {
 
 const informedRemovals: Invariant = {
   number: 2,
-  rule: 'no voluntary removal on missing or stale readings, nor while a pod that a worker could host is unschedulable',
+  rule: 'no voluntary removal on missing or stale readings, nor while a pod that a worker could host is unschedulable, nor in a freeze',
   watch(facts, fail) {
     let begunBefore = new Set<string>();
     const voluntary = (instanceId: string): DrainIntent | undefined => {
       const drain = facts.drainOf(instanceId);
       return drain?.reason === 'scale-down' ? drain : undefined;
+    };
+    /** The freeze in which this cycle began and is over. */
+    const freeze = (): string | undefined => {
+      const { startedAtMs } = facts.cycle!;
+      return facts.options.scenario.freezes.find(
+        ({ startAtMs, endAtMs }) => startedAtMs >= startAtMs && startedAtMs + LOOK_MAX_MS < endAtMs,
+      )?.name;
     };
     return {
       cycleBegins: () => {
@@ -497,6 +520,9 @@ const informedRemovals: Invariant = {
         const drain = facts.drainOf(nodeName);
         if (drain === undefined) {
           return fail(`${effect.kind} on ${nodeName}, for which no drain is committed`);
+        }
+        if (drain.reason === 'scale-down' && freeze() !== undefined) {
+          fail(`${effect.kind} on ${nodeName} for a voluntary drain, in the freeze ${freeze()}`);
         }
         if (drain.reason === 'scale-down' && (facts.cycle!.waiting ?? 0) > 0) {
           fail(
@@ -519,6 +545,9 @@ const informedRemovals: Invariant = {
         }
         if (decision.action !== 'scaleDown') {
           return;
+        }
+        if (freeze() !== undefined) {
+          fail(`a removal was decided in the freeze ${freeze()}`);
         }
         const unread = (
           ['instancesKnown', 'nodesKnown', 'podsKnown', 'inboxKnown'] as const

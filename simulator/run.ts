@@ -63,6 +63,8 @@ export interface Observer {
 export interface RunOptions {
   readonly scenario: Scenario;
   readonly configured: ConfiguredPolicy;
+  /** Decides beside it, and is only journalled. */
+  readonly shadow?: ConfiguredPolicy;
   readonly seed: number;
   /** `runUnconstrained(scenario, seed)`: pass it where several policies meet the same scenario. */
   readonly demand?: Demand;
@@ -107,6 +109,7 @@ export function clusterOf(scenario: Scenario, book: PriceBook, seed: number): Cl
     onDemandBdtPerHour: priceMicroBdtPerHour(book, 'on-demand') / MICRO_BDT_PER_BDT,
     spotBdtPerHour: priceMicroBdtPerHour(book, 'spot') / MICRO_BDT_PER_BDT,
     calendar: scenario.calendar,
+    ...(scenario.freezes.length === 0 ? {} : { freezes: scenario.freezes }),
     timeZoneOffsetMinutes: scenario.timeZoneOffsetMinutes,
     operatorDelaysMs: Array.from(
       { length: OPERATOR_DELAYS },
@@ -138,7 +141,13 @@ export function run(options: RunOptions): Run {
   let startedByAlertAtMs = Infinity;
   const { alertAfterSeconds } = scenario.prometheus;
   const alertmanager = alertAfterSeconds === null ? null : new Alertmanager(alertAfterSeconds);
+  let holdsGiven = 0;
+  const { holds } = scenario;
   const stepped = (): void => {
+    while (holdsGiven < holds.length && holds[holdsGiven]!.fromMs <= world.nowMs) {
+      const { min, untilMs } = holds[holdsGiven++]!;
+      table.hold({ min, untilMs });
+    }
     if (alertmanager?.knocks(world) === true) {
       table.kick(world.nowMs);
       startedByAlertAtMs = Math.min(startedByAlertAtMs, world.nowMs + INGEST_MS);
@@ -151,8 +160,11 @@ export function run(options: RunOptions): Run {
     meter.step(world);
     observer.stepped?.(world);
   };
+  // It outlives a cycle as an item of the table would; what a killed cycle had not written is lost.
+  let shadowMemory: readonly number[] = [];
   const record = (each: DecisionRecord): void => {
     journal.append(each);
+    shadowMemory = each.decided?.shadow?.memory ?? shadowMemory;
     const action = each.decided?.decision.action;
     if (action === 'scaleUp') {
       counts.scaleUps++;
@@ -225,7 +237,10 @@ export function run(options: RunOptions): Run {
       configured,
       lastView,
     };
-    for (const input of options.invocations?.(due) ?? [due]) {
+    const { shadow } = options;
+    const asked =
+      shadow === undefined ? due : { ...due, shadow: { configured: shadow, memory: shadowMemory } };
+    for (const input of options.invocations?.(asked) ?? [asked]) {
       invoke(input);
     }
     // A trigger that falls due while a cycle still runs meets concurrency 1 and is dropped.
@@ -301,7 +316,7 @@ function startFleet(
 
 /** What a journal says of itself. The engine’s digest is not in it: the same decisions give the same bytes. */
 function journalHeader(options: RunOptions, cluster: Cluster): JournalHeader {
-  const { scenario, configured, seed, faults = scenario.faults } = options;
+  const { scenario, configured, shadow, seed, faults = scenario.faults } = options;
   return {
     schema: JOURNAL_SCHEMA,
     source: 'simulator',
@@ -312,5 +327,8 @@ function journalHeader(options: RunOptions, cluster: Cluster): JournalHeader {
     cluster,
     policy: configured.policy.name,
     settings: configured.settings,
+    ...(shadow === undefined
+      ? {}
+      : { shadow: { policy: shadow.policy.name, settings: shadow.settings } }),
   };
 }

@@ -159,6 +159,12 @@ const calendarSettings = section({
   endAt: instant(),
 });
 
+const holdSettings = section({
+  min: integer(0, 100_000),
+  from: instant(),
+  until: instant(),
+});
+
 const faultSettings = section({
   effect: choice(EFFECT_KINDS),
   mode: choice(FAULT_MODES),
@@ -178,6 +184,8 @@ const scenarioSettings = section({
   market: marketSettings.prefault({}),
   prometheus: prometheusSettings.prefault({}),
   calendar: z.array(calendarSettings, 'expected a list of sales').default([]),
+  freezes: z.array(calendarSettings, 'expected a list of freezes').default([]),
+  holds: z.array(holdSettings, 'expected a list of holds').default([]),
   faults: z.array(faultSettings, 'expected a list of faults').default([]),
   timeZoneOffsetMinutes: integer(OFFSET_MINUTES_MIN, OFFSET_MINUTES_MAX).default(360),
   prices: choice(PRICE_BOOKS.map((book) => book.name)).default('techflow'),
@@ -232,6 +240,13 @@ export interface CalendarEntry {
   readonly endAtMs: number;
 }
 
+/** An operator's hold: given at fromMs, in place of an earlier one, and good until untilMs. */
+export interface HoldEntry {
+  readonly min: number;
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
 /**
  * All that a run needs to know of its world. The trace is scaled and cut already; the calendar is
  * sorted by its starts.
@@ -241,6 +256,10 @@ export interface Scenario {
   readonly description: string;
   readonly trace: Trace;
   readonly calendar: readonly CalendarEntry[];
+  /** When nothing may be removed by choice; sorted by their starts. */
+  readonly freezes: readonly CalendarEntry[];
+  /** Sorted by their starts. */
+  readonly holds: readonly HoldEntry[];
   readonly cluster: ClusterSettings;
   readonly workload: WorkloadSettings;
   readonly startup: StartupSettings;
@@ -293,6 +312,16 @@ export function defaultScenarioSettings(): ScenarioSettings {
   return scenarioSettings.parse({ version: 1 });
 }
 
+function entriesOf(windows: ScenarioSettings['calendar']): CalendarEntry[] {
+  return windows
+    .map(({ name, startAt, endAt }) => ({
+      name,
+      startAtMs: checkedInstantMs(startAt),
+      endAtMs: checkedInstantMs(endAt),
+    }))
+    .sort((a, b) => a.startAtMs - b.startAtMs || a.endAtMs - b.endAtMs);
+}
+
 /** The part of a trace to run; null leaves an end open. */
 export interface TraceWindow {
   readonly fromMs: number | null;
@@ -325,13 +354,15 @@ export function resolveScenario(
     name: settings.name ?? trace.name,
     description: settings.description,
     trace: traffic,
-    calendar: settings.calendar
-      .map(({ name, startAt, endAt }) => ({
-        name,
-        startAtMs: checkedInstantMs(startAt),
-        endAtMs: checkedInstantMs(endAt),
+    calendar: entriesOf(settings.calendar),
+    freezes: entriesOf(settings.freezes),
+    holds: settings.holds
+      .map(({ min, from, until }) => ({
+        min,
+        fromMs: checkedInstantMs(from),
+        untilMs: checkedInstantMs(until),
       }))
-      .sort((a, b) => a.startAtMs - b.startAtMs || a.endAtMs - b.endAtMs),
+      .sort((a, b) => a.fromMs - b.fromMs),
     cluster,
     workload,
     startup: settings.startup,
@@ -501,12 +532,16 @@ function* contradictions(
       };
     }
   }
-  for (const [at, sale] of settings.calendar.entries()) {
-    if (checkedInstantMs(sale.endAt) <= checkedInstantMs(sale.startAt)) {
-      yield {
-        path: ['calendar', at, 'endAt'],
-        expected: `an instant after its start, ${sale.startAt}`,
-      };
+  for (const list of ['calendar', 'freezes'] as const) {
+    for (const [at, { startAt, endAt }] of settings[list].entries()) {
+      if (checkedInstantMs(endAt) <= checkedInstantMs(startAt)) {
+        yield { path: [list, at, 'endAt'], expected: `an instant after its start, ${startAt}` };
+      }
+    }
+  }
+  for (const [at, { from, until }] of settings.holds.entries()) {
+    if (checkedInstantMs(until) <= checkedInstantMs(from)) {
+      yield { path: ['holds', at, 'until'], expected: `an instant after its start, ${from}` };
     }
   }
   for (const [at, { effect, mode, from, to }] of settings.faults.entries()) {
@@ -568,6 +603,16 @@ function oddities(scenario: Scenario): string[] {
       what: `calendar: the sale "${sale.name}"`,
       fromMs: sale.startAtMs,
       toMs: sale.endAtMs,
+    })),
+    ...scenario.freezes.map((freeze) => ({
+      what: `freezes: the freeze "${freeze.name}"`,
+      fromMs: freeze.startAtMs,
+      toMs: freeze.endAtMs,
+    })),
+    ...scenario.holds.map(({ min, fromMs, untilMs }) => ({
+      what: `holds: the hold at ${String(min)}`,
+      fromMs,
+      toMs: untilMs,
     })),
     ...scenario.market.events.map(({ kind, atMs, untilMs }) => ({
       what: `market.events: the ${kind}`,

@@ -3,6 +3,7 @@ import type {
   DoomedMark,
   EffectOf,
   FleetState,
+  Hold,
   Inbox,
   LockItem,
   ResultOf,
@@ -73,6 +74,11 @@ export class Table {
     this.inbox = { ...this.inbox, kickedAtMs: nowMs };
   }
 
+  /** What an operator writes without the lock: a floor for a while. */
+  hold(hold: Hold): void {
+    this.inbox = { ...this.inbox, hold };
+  }
+
   clearInbox(marks: Inbox['doomed'], kickedAtMs: number | null): void {
     const doomed = this.inbox.doomed.filter(
       (mark) =>
@@ -84,6 +90,7 @@ export class Table {
         ),
     );
     this.inbox = {
+      ...this.inbox,
       doomed,
       kickedAtMs: this.inbox.kickedAtMs === kickedAtMs ? null : this.inbox.kickedAtMs,
     };

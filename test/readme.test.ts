@@ -14,6 +14,8 @@ const RUN_ELSEWHERE: Readonly<Record<string, string>> = {
   'npm run test:swarm': '.ci/run',
   'npm run tune': 'test/integration/peers/tune.test.ts',
   'npm run bundle': 'test/integration/peers/lambda.test.ts',
+  'npm run doctor': 'test/integration/peers/operations.test.ts',
+  'npm run hold': 'test/integration/peers/operations.test.ts',
   'npm run journal': 'test/integration/peers/lambda.test.ts',
 };
 

@@ -145,6 +145,8 @@ describe('no source file is dead', () => {
   const startedByPath: readonly string[] = [
     'adapters/aws/handler.ts',
     'adapters/aws/export-journal.ts',
+    'adapters/operate/doctor.ts',
+    'adapters/operate/hold.ts',
     'adapters/tui/worker.ts',
     'reports/html/browser.ts',
   ];

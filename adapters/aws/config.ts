@@ -18,8 +18,14 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** What the scheduled function needs to know. */
 export interface ScheduledConfig {
   readonly cluster: Cluster;
+  /** What governs until there has been a policy document, and where there is none. */
   readonly mode: Mode;
   readonly configured: ConfiguredPolicy;
+  /** The parameter with the policy document, and the item that keeps the last good one. */
+  readonly policyParameter: string | null;
+  readonly policyKey: string;
+  /** The item in which a shadow policy remembers. */
+  readonly shadowKey: string;
   readonly templates: Readonly<Record<Market, string>>;
   readonly subnets: Readonly<Record<string, string>>;
   readonly stateTable: string;
@@ -30,6 +36,8 @@ export interface ScheduledConfig {
   readonly kubernetesSecret: string;
   readonly prometheusUrl: string;
   readonly alarmTopic: string;
+  /** The secret with Slack’s webhook; null: nobody is told there. */
+  readonly slackSecret: string | null;
   readonly metricNamespace: string;
 }
 
@@ -106,12 +114,14 @@ const scheduledSchema = z.object({
   NODE_FLEET_MODE: z.enum(MODES, `expected one of ${MODES.join(', ')}`),
   NODE_FLEET_POLICY: text,
   NODE_FLEET_SETTINGS: json(z.record(z.string(), z.number())),
+  NODE_FLEET_POLICY_PARAMETER: text.optional(),
   NODE_FLEET_TEMPLATES: json(z.object({ 'on-demand': text, spot: text })),
   NODE_FLEET_SUBNETS: json(z.record(z.string(), text)),
   NODE_FLEET_JOURNAL_TABLE: text,
   NODE_FLEET_JOURNAL_DAYS: z.coerce.number('expected a number of days').positive(),
   NODE_FLEET_PROMETHEUS_URL: url(/^https?$/, 'an http address'),
   NODE_FLEET_ALARM_TOPIC: text,
+  NODE_FLEET_SLACK_SECRET: text.optional(),
   NODE_FLEET_METRIC_NAMESPACE: text,
 });
 
@@ -151,6 +161,9 @@ export function scheduledConfig(environment: Environment): ScheduledConfig {
     cluster: values.NODE_FLEET_CLUSTER,
     mode: values.NODE_FLEET_MODE,
     configured: chosen.configured,
+    policyParameter: values.NODE_FLEET_POLICY_PARAMETER ?? null,
+    policyKey: `${values.NODE_FLEET_CLUSTER.id}#policy`,
+    shadowKey: `${values.NODE_FLEET_CLUSTER.id}#shadow`,
     templates: values.NODE_FLEET_TEMPLATES,
     subnets: values.NODE_FLEET_SUBNETS,
     stateTable: values.NODE_FLEET_STATE_TABLE,
@@ -161,6 +174,7 @@ export function scheduledConfig(environment: Environment): ScheduledConfig {
     kubernetesSecret: values.NODE_FLEET_KUBERNETES_SECRET,
     prometheusUrl: values.NODE_FLEET_PROMETHEUS_URL,
     alarmTopic: values.NODE_FLEET_ALARM_TOPIC,
+    slackSecret: values.NODE_FLEET_SLACK_SECRET ?? null,
     metricNamespace: values.NODE_FLEET_METRIC_NAMESPACE,
   };
 }

@@ -1,4 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { Agent as HttpsAgent } from 'node:https';
 import { z } from 'zod';
 import {
   CALL_TIMEOUT_MS,
@@ -9,22 +10,47 @@ import {
   runAsync,
   type CycleInput,
   type DecisionRecord,
+  type Mode,
+  type Shadow,
 } from '../../engine/index.ts';
 import { errorWords } from '../failure.ts';
 import { KubernetesApi } from '../kubernetes/client.ts';
 import { kubernetesPerformers, taintNode } from '../kubernetes/perform.ts';
 import { Prometheus } from '../prometheus/prometheus.ts';
-import { alarmPerformer, type Told } from './alarms.ts';
+import { alarmPerformer, nothingTold, snsChannel } from './alarms.ts';
 import { Clients } from './clients.ts';
-import { alertConfig, scheduledConfig, spotConfig, type ScheduledConfig } from './config.ts';
+import {
+  alertConfig,
+  ConfigError,
+  scheduledConfig,
+  spotConfig,
+  type ScheduledConfig,
+} from './config.ts';
+import { diagnose, misconfigured, type Check, type Diagnosis } from './doctor.ts';
 import { ec2Performers, isOurWorker } from './ec2.ts';
 import { interpreter, pausePerformer } from './interpret.ts';
 import { ENGINE_DIGEST, journalHeader, journalPerformer } from './journal.ts';
 import { logWith, writeLine, type Log } from './log.ts';
 import { embeddedMetrics, type MetricValues } from './metrics.ts';
-import { accessFrom, renewSecret, secret } from './secrets.ts';
+import {
+  documentInForce,
+  readParameter,
+  type DocumentMemory,
+  type InForce,
+  type PolicyDocument,
+} from './policy-document.ts';
+import { accessFrom, renewSecret, secret, secretSource } from './secrets.ts';
+import { slackChannel } from './slack.ts';
 import { startCycle } from './start-cycle.ts';
-import { markDoomed, setKick, tablePerformers } from './table.ts';
+import {
+  keepDocument,
+  keepShadowMemory,
+  keptDocument,
+  markDoomed,
+  setKick,
+  shadowMemory,
+  tablePerformers,
+} from './table.ts';
 
 /** The part of Lambda’s context that is looked at. */
 export interface LambdaContext {
@@ -34,12 +60,16 @@ export interface LambdaContext {
 /** Left at the end of an invocation to close connections and return. */
 const MARGIN_MS = 1_000;
 
-const told: Told = new Map();
+const toldBySns = nothingTold();
+const toldBySlack = nothingTold();
 
 const scheduledEvent = z.object({
   trigger: z.enum(['schedule', 'spot', 'alert']).default('schedule'),
   time: z.iso.datetime({ offset: true }).optional(),
 });
+
+/** Of `npm run doctor`. It is the same function, so that what is looked at is what cycles have. */
+const doctorEvent = z.object({ trigger: z.literal('doctor') });
 
 /** What one invocation came to. */
 export interface ScheduledAnswer {
@@ -50,55 +80,255 @@ export interface ScheduledAnswer {
 }
 
 /**
- * One control cycle. Rejects where the configuration is wrong or the deadline passed in the middle; whatever else fails is
+ * One control cycle, or a look at all that cycles rest on where a doctor asks. Rejects where the configuration is wrong or the deadline passed in the middle; whatever else fails is
  * in the record.
  */
-export async function scheduled(event: unknown, context: LambdaContext): Promise<ScheduledAnswer> {
-  const nowMs = Date.now();
+export async function scheduled(
+  event: unknown,
+  context: LambdaContext,
+): Promise<ScheduledAnswer | Diagnosis> {
+  const calledAtMs = Date.now();
+  if (doctorEvent.safeParse(event).success) {
+    return { checks: await examined(context) };
+  }
   const config = scheduledConfig(process.env);
   const { trigger, time } = scheduledEvent.parse(event);
-  const stateKey = config.mode === 'observe' ? `${config.cluster.id}#observe` : config.cluster.id;
-  const decisionId = `${stateKey}/${String(nowMs)}`;
-  const log = logWith({ decisionId, engine: ENGINE_DIGEST });
-  const input: CycleInput = {
-    nowMs,
-    triggeredAtMs: time === undefined ? nowMs : Date.parse(time),
-    trigger,
-    deadlineMs: nowMs + context.getRemainingTimeInMillis() - MARGIN_MS,
-    nonce: randomBytes(8).toString('hex'),
-    mode: config.mode,
-    cluster: config.cluster,
-    configured: config.configured,
-  };
-  const record = await runCycle(config, input, stateKey, decisionId, log);
-  if (record === null) {
-    log('error', 'deadline passed');
-    throw new Error(`the deadline passed before cycle ${decisionId} was over`);
+  const clients = new Clients();
+  try {
+    const { document, alarms } = await governing(config, clients);
+    const { configured, calendar, freezes } = document;
+    const mode = await modeOf(document, config, clients);
+    const shadow = await shadowOf(document, config, clients);
+    const nowMs = Date.now();
+    const { id } = config.cluster;
+    const stateKey = mode === 'observe' ? `${id}#observe` : id;
+    const decisionId = `${stateKey}/${String(nowMs)}`;
+    const log = logWith({ decisionId, engine: ENGINE_DIGEST });
+    const input: CycleInput = {
+      nowMs,
+      triggeredAtMs: time === undefined ? calledAtMs : Date.parse(time),
+      trigger,
+      deadlineMs: nowMs + context.getRemainingTimeInMillis() - MARGIN_MS,
+      nonce: randomBytes(8).toString('hex'),
+      mode,
+      cluster: {
+        ...config.cluster,
+        calendar: calendar ?? config.cluster.calendar,
+        ...(freezes.length === 0 ? {} : { freezes }),
+      },
+      configured,
+      ...(shadow === null ? {} : { shadow }),
+      alarms,
+    };
+    const record = await runCycle(config, input, clients, stateKey, decisionId, log);
+    if (record === null) {
+      log('error', 'deadline passed');
+      throw new Error(`the deadline passed before cycle ${decisionId} was over`);
+    }
+    await keepShadow(record, shadow, config, clients, context, log);
+    const { outcome, decided } = record;
+    const action = decided?.decision.action ?? null;
+    const count = decided?.decision.count ?? 0;
+    log('info', 'cycle', {
+      outcome,
+      action,
+      count,
+      repair: decided?.decision.repair ?? 0,
+      blockedBy: decided === null ? null : (firstBlocking(decided.explanation)?.rule ?? null),
+      events: record.events.map(({ code, subject }) => `${code} ${subject}`.trim()).join(', '),
+    });
+    return { decisionId, outcome, action, count };
+  } finally {
+    // Every effect is settled by now; no connection outlives the invocation (S7).
+    clients.close();
   }
-  const { outcome, decided } = record;
-  const action = decided?.decision.action ?? null;
-  const count = decided?.decision.count ?? 0;
-  log('info', 'cycle', {
-    outcome,
-    action,
-    count,
-    repair: decided?.decision.repair ?? 0,
-    blockedBy: decided === null ? null : (firstBlocking(decided.explanation)?.rule ?? null),
-    events: record.events.map(({ code, subject }) => `${code} ${subject}`.trim()).join(', '),
+}
+
+/** Looks at all that a cycle rests on, and changes nothing that one looks at. */
+async function examined(context: LambdaContext): Promise<readonly Check[]> {
+  const remainingMs = context.getRemainingTimeInMillis();
+  let config: ScheduledConfig;
+  try {
+    config = scheduledConfig(process.env);
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      return [misconfigured(error.message)];
+    }
+    throw error;
+  }
+  const clients = new Clients();
+  const { cluster, stateTable, policyParameter, slackSecret } = config;
+  const access = accessFrom(clients.secrets, config.kubernetesSecret);
+  const prometheus = new Prometheus(config.prometheusUrl);
+  const api = new KubernetesApi(config.kubernetesUrl, access);
+  const key = `${cluster.id}#doctor`;
+  const { appendJournal } = journalPerformer(clients.dynamo, {
+    table: config.journalTable,
+    key,
+    days: 1,
+    header: journalHeader(cluster, config.configured),
   });
-  return { decisionId, outcome, action, count };
+  const nowMs = Date.now();
+  const nothing: DecisionRecord = {
+    startedAtMs: nowMs,
+    epoch: 0,
+    outcome: 'too-soon',
+    decided: null,
+    events: [],
+  };
+  try {
+    const settings = await settingsInForce(config, clients);
+    return await diagnose({
+      config,
+      nodeCountMax: settings.nodeCountMax,
+      spotPercent: settings.spotPercent,
+      onDemandBase: settings.onDemandBase,
+      remainingMs,
+      ec2: clients.reading,
+      quotas: clients.quotas,
+      api,
+      prometheus,
+      writes: {
+        'state table': (wait) => setKick(clients.dynamo, stateTable, key, nowMs, wait),
+        'journal table': async (wait) => {
+          await appendJournal({ kind: 'appendJournal', record: nothing }, wait);
+        },
+      },
+      secrets: {
+        'kubernetes access': async (wait) => {
+          await access.renew(wait);
+        },
+        ...(slackSecret === null
+          ? {}
+          : {
+              'slack webhook': async (wait: AbortSignal) => {
+                await renewSecret(clients.secrets, slackSecret, wait);
+              },
+            }),
+      },
+      document:
+        policyParameter === null
+          ? null
+          : () => readParameter(clients.ssm, policyParameter, signal()),
+      clock: Date.now,
+    });
+  } finally {
+    clients.close();
+    prometheus.close();
+    api.close();
+  }
+}
+
+/** What the document says, or the deployment where it cannot be read: that is a check of its own. */
+async function settingsInForce(config: ScheduledConfig, clients: Clients) {
+  const { configured } = await governing(config, clients).then(
+    ({ document }) => document,
+    () => config,
+  );
+  return configured.settings;
+}
+
+const documents: DocumentMemory = { lastGood: null };
+/** A cycle that waits longer for its policy document goes by the last good one. */
+const DOCUMENT_WAIT_MS = 2_000;
+
+/** The policy document in force, if there is one at all; otherwise what the deployment says. */
+async function governing(config: ScheduledConfig, { ssm, dynamo }: Clients): Promise<InForce> {
+  const { policyParameter, policyKey, stateTable, mode, configured } = config;
+  const deployed = { mode, configured, calendar: null, freezes: [], shadow: null };
+  if (policyParameter === null) {
+    return { document: deployed, alarms: [] };
+  }
+  const wait = (): AbortSignal => AbortSignal.timeout(DOCUMENT_WAIT_MS);
+  return documentInForce(
+    {
+      read: () => readParameter(ssm, policyParameter, wait()),
+      recall: () => keptDocument(dynamo, stateTable, policyKey, wait()),
+      keep: (text) => keepDocument(dynamo, stateTable, policyKey, text, wait()),
+    },
+    documents,
+    deployed,
+    logWith({ cluster: config.cluster.id }),
+  );
+}
+
+/**
+ * The mode of this cycle. Who only observes changes nothing, so what is in flight is ended first, as `paused` does: otherwise a
+ * node would stay tainted for as long as that lasts (S25).
+ */
+async function modeOf(
+  { mode }: PolicyDocument,
+  { cluster, stateTable, inboxKey }: ScheduledConfig,
+  { dynamo }: Clients,
+): Promise<Mode> {
+  if (mode !== 'observe') {
+    return mode;
+  }
+  const live = { table: stateTable, stateKey: cluster.id, inboxKey };
+  try {
+    const wait = AbortSignal.timeout(DOCUMENT_WAIT_MS);
+    const read = await tablePerformers(dynamo, live).readLock({ kind: 'readLock' }, wait);
+    const isDraining =
+      read.ok && read.stored.kind === 'known' && read.stored.state.drains.length > 0;
+    return isDraining ? 'paused' : mode;
+  } catch {
+    return mode;
+  }
+}
+
+/** The shadow policy with its memory; null: there is none, or what it remembers cannot be read now. */
+async function shadowOf(
+  { shadow }: PolicyDocument,
+  { stateTable, shadowKey, cluster }: ScheduledConfig,
+  { dynamo }: Clients,
+): Promise<Shadow | null> {
+  if (shadow === null) {
+    return null;
+  }
+  const { name } = shadow.policy;
+  try {
+    const wait = AbortSignal.timeout(DOCUMENT_WAIT_MS);
+    const memory = await shadowMemory(dynamo, stateTable, shadowKey, name, wait);
+    return { configured: shadow, memory };
+  } catch (error) {
+    logWith({ cluster: cluster.id })('warn', 'no shadow', { error: errorWords(error) });
+    return null;
+  }
+}
+
+/** Keeps what the shadow remembers now. Where that fails it goes on from what it remembered before. */
+async function keepShadow(
+  { decided }: DecisionRecord,
+  shadow: Shadow | null,
+  { stateTable, shadowKey }: ScheduledConfig,
+  { dynamo }: Clients,
+  context: LambdaContext,
+  log: Log,
+): Promise<void> {
+  const memory = decided?.shadow?.memory;
+  const leftMs = context.getRemainingTimeInMillis() - MARGIN_MS;
+  if (shadow === null || memory === undefined || leftMs <= 0) {
+    return;
+  }
+  try {
+    const wait = AbortSignal.timeout(Math.min(leftMs, DOCUMENT_WAIT_MS));
+    const { name } = shadow.configured.policy;
+    await keepShadowMemory(dynamo, stateTable, shadowKey, name, memory, wait);
+  } catch (error) {
+    log('warn', 'shadow memory not kept', { error: errorWords(error) });
+  }
 }
 
 async function runCycle(
   config: ScheduledConfig,
   input: CycleInput,
+  clients: Clients,
   stateKey: string,
   decisionId: string,
   log: Log,
 ): Promise<DecisionRecord | null> {
-  const { cluster } = config;
+  const { cluster, configured } = input;
   const clock = Date.now;
-  const clients = new Clients();
   const prometheus = new Prometheus(config.prometheusUrl);
   const api = new KubernetesApi(
     config.kubernetesUrl,
@@ -110,11 +340,17 @@ async function runCycle(
       writeLine(line);
     }
   };
+  const slack = new HttpsAgent();
+  const { slackSecret } = config;
+  const webhook = slackSecret === null ? null : secretSource(clients.secrets, slackSecret);
   const alarms = alarmPerformer(
-    clients.sns,
-    { topic: config.alarmTopic, clusterId: cluster.id, decisionId },
-    told,
+    [
+      snsChannel(clients.sns, config.alarmTopic, toldBySns),
+      ...(webhook === null ? [] : [slackChannel(webhook, slack, toldBySlack)]),
+    ],
+    { clusterId: cluster.id, decisionId },
     clock,
+    log,
   );
   const interpret = interpreter(
     {
@@ -134,7 +370,7 @@ async function runCycle(
         table: config.journalTable,
         key: stateKey,
         days: config.journalDays,
-        header: journalHeader(cluster, config.configured),
+        header: journalHeader(cluster, configured, input.shadow?.configured),
       }),
       queryMetrics: ({ atMs, custom }, signal) => prometheus.queryMetrics(atMs, custom, signal),
       publishMetrics: ({ workers, ready, inFlight, doomed, pending }) => {
@@ -158,10 +394,9 @@ async function runCycle(
   try {
     return await runAsync(cycle(input), interpret, input.deadlineMs);
   } finally {
-    // Every effect is settled by now; no connection outlives the invocation (S7).
-    clients.close();
     prometheus.close();
     api.close();
+    slack.destroy();
   }
 }
 

@@ -23,6 +23,7 @@ const CYCLE_SECONDS = 120;
 export function journalHeader(
   cluster: Cluster,
   { policy, settings }: ConfiguredPolicy,
+  shadow: ConfiguredPolicy | null = null,
 ): JournalHeader {
   return {
     schema: JOURNAL_SCHEMA,
@@ -34,6 +35,9 @@ export function journalHeader(
     cluster,
     policy: policy.name,
     settings,
+    ...(shadow === null
+      ? {}
+      : { shadow: { policy: shadow.policy.name, settings: shadow.settings } }),
   };
 }
 

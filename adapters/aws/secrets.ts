@@ -43,6 +43,14 @@ export async function renewSecret(
   return read;
 }
 
+/** A secret as it was last read, and anew. */
+export function secretSource(client: SecretsManagerClient, id: string) {
+  return {
+    get: (signal: AbortSignal): Promise<string> => secret(client, id, signal),
+    renew: (signal: AbortSignal): Promise<string> => renewSecret(client, id, signal),
+  };
+}
+
 const accessSchema = z.object({ token: z.string().min(1), caBase64: z.base64().min(1) });
 
 /** The access that the master publishes: `{"token", "caBase64"}`. */

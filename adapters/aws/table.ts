@@ -9,6 +9,7 @@ import {
   decodeState,
   type DecodedState,
   type DoomedMark,
+  type Hold,
   type Inbox,
   type LockItem,
 } from '../../engine/index.ts';
@@ -17,8 +18,9 @@ import type { Performers } from '../answer.ts';
 /**
  * The table’s items, by `cluster_id`. The cluster’s own has the brief’s `node_count`, `scaling_in_progress` and
  * `lock_expiry` (seconds since 1970), and beside them `owner`, `epoch`, `holder_deadline` (seconds) and `state` (JSON). The
- * inbox, `ID#inbox`, has `kicked_at_ms` and one attribute `doomed#INSTANCE` for each mark, so that writers of different
- * marks never meet.
+ * inbox, `ID#inbox`, has `kicked_at_ms`, an operator’s `hold` (`min`, `until_ms`) and one attribute `doomed#INSTANCE` for each mark, so that writers of different
+ * marks never meet. `ID#policy` keeps the last good policy `document`, and `ID#shadow`
+ * what a shadow `policy` has in its `memory`.
  */
 type Item = Record<string, AttributeValue>;
 
@@ -191,6 +193,101 @@ export async function setKick(
   await client.send(command, { abortSignal: signal });
 }
 
+/** What a shadow policy remembers; nothing, where another was asked last. */
+export async function shadowMemory(
+  client: DynamoDBClient,
+  table: string,
+  shadowKey: string,
+  policy: string,
+  signal: AbortSignal,
+): Promise<readonly number[]> {
+  const item = await read(client, table, shadowKey, signal);
+  const memory = (item?.['memory']?.L ?? []).map(({ N }) => Number(N));
+  return item?.['policy']?.S === policy && memory.every(Number.isSafeInteger) ? memory : [];
+}
+
+/** Keeps what a shadow policy remembers: an item of its own, so that it never meets the live one’s. */
+export async function keepShadowMemory(
+  client: DynamoDBClient,
+  table: string,
+  shadowKey: string,
+  policy: string,
+  memory: readonly number[],
+  signal: AbortSignal,
+): Promise<void> {
+  const command = new UpdateItemCommand({
+    TableName: table,
+    Key: key(shadowKey),
+    UpdateExpression: 'SET policy = :policy, memory = :memory',
+    ExpressionAttributeValues: {
+      ':policy': { S: policy },
+      ':memory': { L: memory.map(number) },
+    },
+  });
+  await client.send(command, { abortSignal: signal });
+}
+
+/** The hold that stands in the inbox, expired or not; null: none. */
+export async function readHold(
+  client: DynamoDBClient,
+  table: string,
+  inboxKey: string,
+  signal: AbortSignal,
+): Promise<Hold | null> {
+  return inboxIn(await read(client, table, inboxKey, signal)).hold ?? null;
+}
+
+/** Holds the fleet, in place of an earlier hold; null: no more. */
+export async function setHold(
+  client: DynamoDBClient,
+  table: string,
+  inboxKey: string,
+  hold: Hold | null,
+  signal: AbortSignal,
+): Promise<void> {
+  const command = new UpdateItemCommand({
+    TableName: table,
+    Key: key(inboxKey),
+    UpdateExpression: hold === null ? 'REMOVE #hold' : 'SET #hold = :hold',
+    ExpressionAttributeNames: { '#hold': 'hold' },
+    ...(hold === null
+      ? {}
+      : {
+          ExpressionAttributeValues: {
+            ':hold': { M: { min: number(hold.min), until_ms: number(hold.untilMs) } },
+          },
+        }),
+  });
+  await client.send(command, { abortSignal: signal });
+}
+
+/** The last good policy document, as it was kept; null: none ever was. */
+export async function keptDocument(
+  client: DynamoDBClient,
+  table: string,
+  policyKey: string,
+  signal: AbortSignal,
+): Promise<string | null> {
+  return (await read(client, table, policyKey, signal))?.['document']?.S ?? null;
+}
+
+/** Keeps a policy document that was good, for whoever can read none. */
+export async function keepDocument(
+  client: DynamoDBClient,
+  table: string,
+  policyKey: string,
+  document: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const command = new UpdateItemCommand({
+    TableName: table,
+    Key: key(policyKey),
+    UpdateExpression: 'SET document = :document',
+    ExpressionAttributeValues: { ':document': { S: document } },
+  });
+  await client.send(command, { abortSignal: signal });
+}
+
 /** The answer; null: the condition did not hold. */
 async function conditional<T>(sent: Promise<T>): Promise<T | null> {
   try {
@@ -256,6 +353,15 @@ export function stateIn(item: Item | undefined): DecodedState {
   }
 }
 
+/** A hold; null: there is none, or what stands there is no number of nodes until some time. */
+function holdIn(item: Item | undefined): Hold | null {
+  const min = Number(item?.['min']?.N ?? NaN);
+  const untilMs = Number(item?.['until_ms']?.N ?? NaN);
+  return Number.isSafeInteger(min) && min >= 0 && Number.isSafeInteger(untilMs) && untilMs >= 0
+    ? { min, untilMs }
+    : null;
+}
+
 export function inboxIn(item: Item | undefined): Inbox {
   const doomed = Object.entries(item ?? {}).flatMap(([name, value]): DoomedMark[] => {
     if (!name.startsWith(MARK_PREFIX)) {
@@ -271,5 +377,10 @@ export function inboxIn(item: Item | undefined): Inbox {
   });
   doomed.sort((a, b) => (a.instanceId < b.instanceId ? -1 : 1));
   const kicked = item?.['kicked_at_ms']?.N;
-  return { doomed, kickedAtMs: kicked === undefined ? null : Number(kicked) };
+  const hold = holdIn(item?.['hold']?.M);
+  return {
+    doomed,
+    kickedAtMs: kicked === undefined ? null : Number(kicked),
+    ...(hold === null ? {} : { hold }),
+  };
 }

@@ -1,11 +1,12 @@
 import { Option, type Command } from 'commander';
-import type { Decided, ReadRecord, RuleVerdict } from '../../engine/index.ts';
+import type { Decided, ReadRecord, Redecided, RuleVerdict } from '../../engine/index.ts';
 import type { Flip } from '../../reports/counterfactual.ts';
 import { lastScaledBy, partsOf, type Part, type PlacedRule } from '../../reports/explanation.ts';
 import type { Situation } from '../../reports/levers.ts';
 import { explained, whyNotTold } from '../../reports/paragraphs.ts';
 import { ruleSentence } from '../../reports/rules.ts';
 import {
+  decisionSentence,
   decisionWords,
   eventSentence,
   outcomeSentence,
@@ -79,6 +80,8 @@ interface ToldCycle {
   readonly flip: Flip | null;
   readonly whyNot: { readonly direction: 'up' | 'down'; readonly kind: string } | null;
   readonly isOtherwise: boolean;
+  /** What the shadow would have done, in a sentence; null: there is none, or this engine decides otherwise. */
+  readonly shadow: { readonly decided: Decided; readonly text: string } | null;
 }
 interface ToldRule extends RuleVerdict {
   readonly part: Part;
@@ -89,7 +92,7 @@ function toldOf(file: JournalFile, at: number, direction: 'up' | 'down' | null):
   const { header, configured, records } = file;
   const record = records[at];
   const offsetMinutes = header.cluster.timeZoneOffsetMinutes;
-  const nothing = { decided: null, rules: [], rule: null, flip: null, whyNot: null };
+  const nothing = { decided: null, rules: [], rule: null, flip: null, whyNot: null, shadow: null };
   if (record.decided === null) {
     const paragraph = outcomeSentence(record.outcome, record.startedAtMs, offsetMinutes);
     return { ...nothing, record, paragraph, isOtherwise: false };
@@ -119,6 +122,7 @@ function toldOf(file: JournalFile, at: number, direction: 'up' | 'down' | null):
     offsetMinutes,
     lastScaledBy: lastScaledBy(records, at),
   };
+  const shadow = shadowTold(file, again, telling);
   const parts = partsOf(decided.explanation);
   const policyDirection = decided.explanation.proposed < 0 ? 'down' : 'up';
   const rules = (['repair', 'asks', 'guards'] as const).flatMap((part) =>
@@ -142,11 +146,36 @@ function toldOf(file: JournalFile, at: number, direction: 'up' | 'down' | null):
       flip,
       whyNot: null,
       isOtherwise: false,
+      shadow,
     };
   }
   const { kind, text, rule, flip } = whyNotTold(situation, decided, direction, telling);
   const whyNot = { direction, kind };
-  return { record, paragraph: text, decided, rules, rule, flip, whyNot, isOtherwise: false };
+  return {
+    record,
+    paragraph: text,
+    decided,
+    rules,
+    rule,
+    flip,
+    whyNot,
+    isOtherwise: false,
+    shadow,
+  };
+}
+
+/** `Beside it sustained: 20:04:00 add 1: …`: what a shadow would have done, as this engine decides it too. */
+function shadowTold(
+  { shadow }: JournalFile,
+  { shadow: again }: Redecided,
+  telling: CycleTelling,
+): ToldCycle['shadow'] {
+  if (shadow === null || again === null || !again.same) {
+    return null;
+  }
+  const { decided } = again;
+  const sentence = decisionSentence(decided, { ...telling, settings: shadow.settings });
+  return { decided, text: `Beside it ${shadow.policy.name} would have decided: ${sentence}` };
 }
 
 /** What can be said of a cycle that this engine decides otherwise: what the journal says, by its codes. */
@@ -178,6 +207,9 @@ function explainText(file: JournalFile, at: number, told: ToldCycle): string {
     ...sourceFacts(header),
   ];
   const lines = [...wrapped(facts.join(', '), WIDTH), '', ...wrapped(paragraph, WIDTH)];
+  if (told.shadow !== null) {
+    lines.push('', ...wrapped(told.shadow.text, WIDTH));
+  }
   if (rules.length > 0) {
     lines.push('', 'What was compared, in order:', ...rules.flatMap(ruleLines));
   }
@@ -223,6 +255,14 @@ function explainJson(file: JournalFile, at: number, told: ToldCycle): object {
     rule: rule === null ? null : { part: rule.part, ...rule.rule },
     flip: flip === null ? null : flipJson(flip, offset),
     events: record.events,
+    shadow:
+      told.shadow === null
+        ? null
+        : {
+            policy: header.shadow?.policy ?? null,
+            text: told.shadow.text,
+            decision: told.shadow.decided.decision,
+          },
   };
 }
 

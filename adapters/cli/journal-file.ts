@@ -72,6 +72,8 @@ export interface JournalFile {
   readonly header: JournalHeader;
   /** What decided, as the header has it. */
   readonly configured: ConfiguredPolicy;
+  /** What decided beside it; null: nothing. */
+  readonly shadow: ConfiguredPolicy | null;
   /** At least one. */
   readonly records: readonly ReadRecord[];
   /** Where a file that was cut off ends, in words; null: it is whole. */
@@ -111,6 +113,7 @@ const journalHeader = z.object({
   ),
   policy: z.string(),
   settings: z.record(z.string(), z.number()),
+  shadow: z.object({ policy: z.string(), settings: z.record(z.string(), z.number()) }).optional(),
 });
 
 /**
@@ -141,7 +144,8 @@ export function readJournalFile(path: string): JournalFile {
     const problem = `found the header of a journal with a bad ${keys.join('.')}: ${message}`;
     throw new InputError(path, outer === null ? 1 : 2, problem);
   }
-  const header = parsed.data;
+  const { shadow, ...others } = parsed.data;
+  const header = shadow === undefined ? others : { ...others, shadow };
   if (records.length === 0) {
     throw new InputError(path, null, cutOff ?? 'found a journal without a single cycle');
   }
@@ -150,6 +154,7 @@ export function readJournalFile(path: string): JournalFile {
     engineDigest: outer?.engineDigest ?? null,
     header,
     configured: configuredIn(path, header),
+    shadow: shadow === undefined ? null : configuredIn(path, shadow),
     records,
     cutOff,
   };
@@ -163,12 +168,12 @@ export function sourceFacts({ source, scenario, policy, seed }: JournalHeader): 
 
 /** Decides again on every record, as `redecide` does. InputError where damage that no digest shows makes that impossible. */
 export function* redecideFile(
-  { path, engineDigest, records, header, configured }: JournalFile,
+  { path, engineDigest, records, header, configured, shadow }: JournalFile,
   other?: ConfiguredPolicy,
 ): Generator<Redecided | null, void, undefined> {
   const again =
     other === undefined
-      ? redecide(records, configured, header.cluster)
+      ? redecide(records, configured, header.cluster, 'journal', shadow)
       : redecide(records, other, header.cluster, 'itself');
   for (let number = 1; ; number++) {
     let next;
@@ -262,7 +267,10 @@ function isTime(atMs: number): boolean {
   return atMs >= 0 && atMs <= AT_MS_MAX;
 }
 
-function configuredIn(path: string, { policy, settings }: JournalHeader): ConfiguredPolicy {
+function configuredIn(
+  path: string,
+  { policy, settings }: Pick<JournalHeader, 'policy' | 'settings'>,
+): ConfiguredPolicy {
   const result = configurePolicy(policy, settings);
   if (result.ok) {
     return result.configured;

@@ -1,5 +1,11 @@
 import type { Command } from 'commander';
-import type { ConfiguredPolicy, Decision, ReadRecord, Redecided } from '../../engine/index.ts';
+import type {
+  ConfiguredPolicy,
+  Decided,
+  Decision,
+  ReadRecord,
+  Redecided,
+} from '../../engine/index.ts';
 import { formatLakh } from '../../reports/money.ts';
 import { decisionSentence, decisionWords } from '../../reports/sentences.ts';
 import { counted, date, timeOfDay, zoneName } from '../../reports/words.ts';
@@ -51,6 +57,7 @@ function replay(path: string, options: ReplayOptions): void {
   const other = otherPolicy(file, options);
   const differences: Difference[] = [];
   let decidedCount = 0;
+  const beside = { decided: 0, otherwise: 0, changed: 0 };
   let number = 0;
   for (const again of redecideFile(file, other)) {
     number++;
@@ -58,6 +65,11 @@ function replay(path: string, options: ReplayOptions): void {
       continue;
     }
     decidedCount++;
+    if (again.shadow !== null) {
+      beside.decided++;
+      beside.changed += again.shadow.same ? 0 : 1;
+      beside.otherwise += isSameDecision(again.shadow.decided, again.decided) ? 0 : 1;
+    }
     const record = file.records[number - 1];
     // Another policy has other rules: what it does is what is compared.
     if (other === undefined ? !again.same : !isSameDeed(again, record)) {
@@ -70,6 +82,7 @@ function replay(path: string, options: ReplayOptions): void {
     sets: options.set ?? [],
     differences,
     decidedCount,
+    beside,
   };
   if (file.cutOff !== null) {
     const before =
@@ -85,7 +98,7 @@ function replay(path: string, options: ReplayOptions): void {
   process.stdout.write(
     options.json ? `${JSON.stringify(replayJson(replayed), null, 2)}\n` : replayText(replayed),
   );
-  if (differences.length > 0) {
+  if (differences.length > 0 || beside.changed > 0) {
     process.exitCode = EXIT_CHECK_FAILED;
   }
 }
@@ -96,6 +109,12 @@ interface Replayed {
   readonly sets: readonly string[];
   readonly differences: readonly Difference[];
   readonly decidedCount: number;
+  /** Of the shadow: how often it decided, otherwise than the live policy, and otherwise now than then. */
+  readonly beside: {
+    readonly decided: number;
+    readonly otherwise: number;
+    readonly changed: number;
+  };
 }
 
 /** What to decide with instead of what the journal was decided with; undefined: that. */
@@ -109,6 +128,10 @@ function otherPolicy(
   const { name } = file.configured.policy;
   const before = policy === undefined || policy === name ? file.header.settings : {};
   return choosePolicy(policy ?? name, before, set ?? []);
+}
+
+function isSameDecision({ decision: a }: Decided, { decision: b }: Decided): boolean {
+  return a.action === b.action && a.count === b.count && a.repair === b.repair;
 }
 
 function isSameDeed({ decided }: Redecided, { decided: journalled }: ReadRecord): boolean {
@@ -138,6 +161,7 @@ function replayText(replayed: Replayed): string {
   const by = other === null ? '' : ` by ${other.policy.name}${changed}`;
   if (differences.length === 0) {
     lines.push(...wrapped(`Every cycle is decided the same again${by}.`, WIDTH));
+    lines.push(...shadowLines(replayed));
     return `${lines.join('\n')}\n`;
   }
   const count = `${formatLakh(differences.length)} of ${counted(decidedCount, 'cycle')}`;
@@ -150,7 +174,24 @@ function replayText(replayed: Replayed): string {
   if (more > 0) {
     lines.push('', `and ${String(more)} more; --json has them all`);
   }
+  lines.push(...shadowLines(replayed));
   return `${lines.join('\n')}\n`;
+}
+
+/** What a shadow would have done otherwise, where one decided beside the journal’s policy. */
+function shadowLines({ file, beside }: Replayed): string[] {
+  if (file.shadow === null || beside.decided === 0) {
+    return [];
+  }
+  const { name } = file.shadow.policy;
+  const of = counted(beside.decided, 'cycle');
+  const lines = [
+    `Beside it ${name} would have decided otherwise in ${formatLakh(beside.otherwise)} of ${of}.`,
+  ];
+  if (beside.changed > 0) {
+    lines.push(`${name} itself is decided otherwise now in ${formatLakh(beside.changed)} of them.`);
+  }
+  return lines.flatMap((line) => wrapped(line, WIDTH));
 }
 
 /** The same rules under another engine: which verdicts differ is what matters. Another policy: what it does, and why. */
@@ -196,7 +237,7 @@ function withVerdicts(
 }
 
 /** The document that `replay --json` prints. Its keys are a contract: they are added to, never changed. */
-function replayJson({ file, other, differences, decidedCount }: Replayed): object {
+function replayJson({ file, other, differences, decidedCount, beside }: Replayed): object {
   const { header, records, engineDigest } = file;
   return {
     schema: 'node-fleet/replay@1',
@@ -211,6 +252,10 @@ function replayJson({ file, other, differences, decidedCount }: Replayed): objec
     journalEngineDigest: engineDigest,
     cycles: records.length,
     decided: decidedCount,
+    shadow:
+      file.shadow === null || beside.decided === 0
+        ? null
+        : { policy: file.shadow.policy.name, ...beside },
     isSame: differences.length === 0,
     differences: differences.map(({ number, record, again }) => ({
       cycle: number,

@@ -74,7 +74,7 @@ describe('no policy is broader than it must be', () => {
   });
 
   it('what cannot be limited is reading, and being reached by Session Manager', () => {
-    const reading = /^ec2:Describe/;
+    const reading = /^(ec2:Describe|servicequotas:Get)/;
     expect(UNLIMITABLE_ACTIONS.filter((action) => !reading.test(action))).toEqual([
       'ssm:UpdateInstanceInformation',
       'ssmmessages:CreateControlChannel',
@@ -276,6 +276,30 @@ describe('the table', () => {
   });
 });
 
+describe('the doctor', () => {
+  it('looks at templates and quotas with the autoscaler’s role, in our region', () => {
+    const context = { 'aws:RequestedRegion': REGION };
+    for (const action of ['ec2:DescribeLaunchTemplateVersions', 'servicequotas:GetServiceQuota']) {
+      const who = [...policies.keys()].filter((of) => may(of, { action, resource: '*', context }));
+      expect(who).toEqual(['autoscaler']);
+      expect(may('autoscaler', { action, resource: '*' })).toBe(false);
+    }
+  });
+});
+
+describe('the policy document', () => {
+  it('is read by the autoscaler alone, and written by none of ours', () => {
+    const who = (action: string, name: string): string[] =>
+      [...policies.keys()].filter((of) =>
+        may(of, { action, resource: `arn:aws:ssm:${REGION}:${ACCOUNT}:parameter${name}` }),
+      );
+    const name = '/node-fleet/node-fleet-prod/policy';
+    expect(who('ssm:GetParameter', name)).toEqual(['autoscaler']);
+    expect(who('ssm:GetParameter', '/node-fleet/other/policy')).toEqual([]);
+    expect(who('ssm:PutParameter', name)).toEqual([]);
+  });
+});
+
 describe('a secret', () => {
   const readers = (name: string): string[] =>
     [...policies.keys()].filter((of) =>
@@ -291,6 +315,25 @@ describe('a secret', () => {
     expect(readers('kubernetes-access').sort()).toEqual(['autoscaler', 'spot']);
     expect(readers('alert-token')).toEqual(['alert']);
     expect(readers('other')).toEqual([]);
+  });
+
+  it('with Slack’s webhook is read by the autoscaler, and written by none of ours', async () => {
+    const asked = await deploy({ 'node-fleet:slack': 'true' });
+    const resource = secret('slack-webhook');
+    const who = (action: string): string[] =>
+      asked
+        .all('RolePolicy')
+        .filter(({ inputs }) =>
+          permits(JSON.parse(inputs['policy'] as string) as PolicyDocument, { action, resource }),
+        )
+        .map(({ name }) => name);
+    expect(who('secretsmanager:GetSecretValue')).toEqual(['autoscaler']);
+    expect(who('secretsmanager:PutSecretValue')).toEqual([]);
+    const { variables } = asked.one('Function', 'autoscaler').inputs['environment'] as {
+      variables: Record<string, string>;
+    };
+    expect(variables['NODE_FLEET_SLACK_SECRET']).toBe(resource);
+    expect(readers('slack-webhook')).toEqual([]);
   });
 
   it('is written by the master alone', () => {

@@ -42,6 +42,8 @@ function answers(kind: string, name: string, inputs: Record<string, unknown>): o
       return arn('dynamodb', `table/${called}`);
     case 'Secret':
       return arn('secretsmanager', `secret:${called}-AbCdEf`);
+    case 'Parameter':
+      return arn('ssm', `parameter${called}`);
     case 'Topic':
       return arn('sns', called);
     case 'EventRule':

@@ -30,7 +30,7 @@ describe('the README', () => {
   });
 
   it('lists every variable that a function is told', async () => {
-    const deployed = await deploy();
+    const deployed = await deploy({ 'node-fleet:slack': 'true' });
     const told = new Map<string, string[]>();
     for (const name of ['autoscaler', 'spot', 'alert']) {
       const { variables } = deployed.one('Function', name).inputs['environment'] as {

@@ -307,6 +307,29 @@ describe('the tables', () => {
   });
 });
 
+describe('the policy document', () => {
+  it('begins as the configuration has it, and is the operators’ from then on', async () => {
+    const asked = await deploy({
+      'node-fleet:mode': 'act',
+      'node-fleet:policy': 'sustained',
+      'node-fleet:nodeCountMax': '7',
+    });
+    const { insecureValue: value, ...others } = asked.one('Parameter', 'policy').inputs;
+    expect(others).toMatchObject({
+      name: '/node-fleet/node-fleet-prod/policy',
+      type: 'String',
+      tier: 'Standard',
+    });
+    const { mode, policy, settings } = JSON.parse(value as string) as Record<string, string> & {
+      settings: Record<string, number>;
+    };
+    expect([mode, policy]).toEqual(['act', 'sustained']);
+    const chosen = configurePolicy(policy!, settings);
+    expect(chosen.ok && chosen.configured.settings.nodeCountMax).toBe(7);
+    expect(environment['NODE_FLEET_POLICY_PARAMETER']).toBe('/node-fleet/node-fleet-prod/policy');
+  });
+});
+
 describe('a secret', () => {
   it('is an empty box: no value passes through here', () => {
     expect(deployed.all('Secret').map(({ inputs: each }) => each['name'])).toEqual([

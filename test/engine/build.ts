@@ -144,6 +144,7 @@ export function view(changes: Partial<View> = {}): View {
     joinFailedAtMs: 0,
     poolBackoffs: [],
     victimBackoffs: [],
+    hold: null,
     ...changes,
   };
 }

@@ -20,7 +20,8 @@ describe('an explanation', () => {
   });
 
   test('codes of rules are their places in the list: guards stand in their order', () => {
-    const guards = GUARDS.map(({ rule }) => rule);
+    // `frozen` came later: codes are never given anew.
+    const guards = GUARDS.map(({ rule }) => rule).filter((rule) => rule !== 'frozen');
     const first = RULES.indexOf('mode');
     expect(RULES.slice(first, first + guards.length)).toEqual(guards);
     expect(new Set(RULES).size).toBe(RULES.length);

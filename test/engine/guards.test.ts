@@ -85,6 +85,7 @@ describe('the guards in order', () => {
   test('what forbids everything, what we do not know, the bounds, time, pods, who, how many, what it costs', () => {
     const expected: readonly (readonly [RuleId, Guard['appliesTo'], boolean])[] = [
       ['mode', 'both', true],
+      ['frozen', 'down', false],
       ['readings', 'both', true],
       ['memory-lost', 'both', true],
       ['max', 'up', true],
@@ -766,6 +767,14 @@ describe('each guard is needed: without it the same view is decided otherwise', 
       without: '+1',
     },
     {
+      rule: 'frozen',
+      seen: {},
+      policy: asking('scaleDown', 1),
+      cluster: { freezes: [{ name: 'audit', startAtMs: NOW, endAtMs: NOW + 1 }] },
+      withIt: hold,
+      without: '-1',
+    },
+    {
       rule: 'readings',
       seen: { instancesKnown: false },
       policy: asking('scaleUp', 1),
@@ -841,8 +850,8 @@ describe('each guard is needed: without it the same view is decided otherwise', 
     { rule: 'pools', seen: {}, policy: asking('scaleUp', 1), withIt: '+1', without: 'nowhere' },
   ];
 
-  const decided = (seen: Partial<View>, policy: (typeof cases)[number]['policy']): string => {
-    const { decision } = decide(policy, cluster(), view(seen), []);
+  const decided = ({ seen, policy, cluster: of }: Omit<(typeof cases)[number], 'rule'>): string => {
+    const { decision } = decide(policy, cluster(of), view(seen), []);
     switch (decision.action) {
       case 'hold':
         return hold;
@@ -859,25 +868,22 @@ describe('each guard is needed: without it the same view is decided otherwise', 
     expect(cases.map(({ rule }) => rule)).toEqual(GUARDS.map(({ rule }) => rule));
   });
 
-  test.each(cases)(
-    '$rule: $withIt with it, $without without',
-    ({ rule, seen, policy, ...each }) => {
-      expect(decided(seen, policy)).toBe(each.withIt);
-      const guards = GUARDS as Guard[];
-      const at = guards.findIndex((guard) => guard.rule === rule);
-      const [removed] = guards.splice(at, 1);
-      try {
-        expect(decided(seen, policy)).toBe(each.without);
-      } finally {
-        guards.splice(at, 0, removed!);
-      }
-    },
-  );
+  test.each(cases)('$rule: $withIt with it, $without without', ({ rule, ...each }) => {
+    expect(decided(each)).toBe(each.withIt);
+    const guards = GUARDS as Guard[];
+    const at = guards.findIndex((guard) => guard.rule === rule);
+    const [removed] = guards.splice(at, 1);
+    try {
+      expect(decided(each)).toBe(each.without);
+    } finally {
+      guards.splice(at, 0, removed!);
+    }
+  });
 
   test('each blocks or clips under its own name', () => {
     const verdicts: Verdict[] = ['blocks', 'clips'];
-    for (const { rule, seen, policy, withIt } of cases) {
-      const { explanation } = decide(policy, cluster(), view(seen), []);
+    for (const { rule, seen, policy, cluster: of, withIt } of cases) {
+      const { explanation } = decide(policy, cluster(of), view(seen), []);
       const stopped = explanation.rules.find(({ verdict }) => verdicts.includes(verdict));
       const asked = `${policy.policy.propose({} as never).count}`;
       if (withIt === `+${asked}` || withIt === `-${asked}`) {

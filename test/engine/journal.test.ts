@@ -19,6 +19,7 @@ import {
   runAsync,
   runSync,
   VERDICTS,
+  type Decided,
   type DecisionRecord,
   type Effect,
   type Metrics,
@@ -296,8 +297,32 @@ const anyView: fc.Arbitrary<View> = fc.constantFrom(...SHAPES).chain((shapes) =>
       fc.record({ instanceId: anyName, failures: anyCount, untilMs: anyInstant }),
       { maxLength: 2 },
     ),
+    hold: fc.option(fc.record({ min: anyCount, untilMs: anyInstant })),
   }),
 );
+
+const anyDecision = fc.record({
+  action: fc.constantFrom('hold', 'scaleUp', 'scaleDown'),
+  count: anyCount,
+  repair: anyCount,
+  launches: anyShares,
+  victims: fc.array(anyName, { maxLength: 2 }),
+  desired: anyCount,
+});
+
+const anyExplanation = fc.record({
+  level: fc.constantFrom(...LEVELS),
+  proposed: fc.integer({ min: -100, max: 100 }),
+  rules: fc.array(
+    fc.record({
+      rule: fc.constantFrom(...RULES),
+      verdict: fc.constantFrom(...VERDICTS),
+      observed: fc.integer(),
+      threshold: fc.integer(),
+    }),
+    { maxLength: 4 },
+  ),
+});
 
 const anyRecord: fc.Arbitrary<DecisionRecord> = fc
   .record({
@@ -316,27 +341,16 @@ const anyRecord: fc.Arbitrary<DecisionRecord> = fc
       view: anyView,
       memory: fc.array(fc.integer({ min: -9, max: 9 }), { maxLength: 2 }),
       memoryAfter: fc.array(fc.integer({ min: -9, max: NOW }), { maxLength: 2 }),
-      decision: fc.record({
-        action: fc.constantFrom('hold', 'scaleUp', 'scaleDown'),
-        count: anyCount,
-        repair: anyCount,
-        launches: anyShares,
-        victims: fc.array(anyName, { maxLength: 2 }),
-        desired: anyCount,
-      }),
-      explanation: fc.record({
-        level: fc.constantFrom(...LEVELS),
-        proposed: fc.integer({ min: -100, max: 100 }),
-        rules: fc.array(
-          fc.record({
-            rule: fc.constantFrom(...RULES),
-            verdict: fc.constantFrom(...VERDICTS),
-            observed: fc.integer(),
-            threshold: fc.integer(),
-          }),
-          { maxLength: 4 },
-        ),
-      }),
+      decision: anyDecision,
+      shadow: fc.option(
+        fc.record({
+          memoryBefore: fc.array(fc.integer({ min: -9, max: NOW }), { maxLength: 2 }),
+          memory: fc.constant([]),
+          decision: anyDecision,
+          explanation: anyExplanation,
+        }),
+      ),
+      explanation: anyExplanation,
     }),
   })
   .map((record) =>
@@ -362,16 +376,24 @@ function readable(record: DecisionRecord): unknown {
   if (decided === null) {
     return { ...rest, decided };
   }
-  const { level, proposed, rules } = decided.explanation;
+  const { shadow } = decided;
   return {
     ...rest,
     decided: {
       view: decided.view,
-      decision: decided.decision,
-      level,
-      proposed,
-      rules: rules.map(({ rule, verdict }) => ({ rule, verdict })),
+      ...readableDecision(decided),
+      shadow: shadow ? { memory: shadow.memoryBefore, ...readableDecision(shadow) } : undefined,
     },
+  };
+}
+
+function readableDecision({ decision, explanation }: Pick<Decided, 'decision' | 'explanation'>) {
+  const { level, proposed, rules } = explanation;
+  return {
+    decision,
+    level,
+    proposed,
+    rules: rules.map(({ rule, verdict }) => ({ rule, verdict })),
   };
 }
 
@@ -383,8 +405,7 @@ describe('any sequence of records', () => {
           if (decided === null) {
             return { ...rest, decided };
           }
-          const { view: seen, decision, level, proposed, rules } = decided;
-          return { ...rest, decided: { view: seen, decision, level, proposed, rules } };
+          return { ...rest, decided: { ...decided, memory: undefined } };
         });
         expect(read).toEqual(records.map(readable));
       }),

@@ -117,6 +117,11 @@ export interface Case {
   readonly credits?: 'standard';
   /** When Alertmanager starts cycles ahead of their time; null, or left out: it does not. */
   readonly alertAfterSeconds?: number | null;
+  /** What an operator orders: floors for a while, and when nothing may be removed. Left out: nothing. */
+  readonly orders?: {
+    readonly holds: readonly { min: number; atMinute: number; minutes: number }[];
+    readonly freezes: readonly { atMinute: number; minutes: number }[];
+  };
 }
 
 /** Nothing asked, nothing wrong: what a kept counterexample differs from. */
@@ -311,6 +316,13 @@ export const anyCase: fc.Arbitrary<Case> = fc.record({
     }),
   ),
   alertAfterSeconds: fc.option(fc.constantFrom(0, 15), { nil: null, freq: 2 }),
+  orders: fc.oneof(
+    { weight: 3, arbitrary: fc.constant({ holds: [], freezes: [] }) },
+    fc.record({
+      holds: fc.array(fc.record({ min: whole(0, 14), ...window }), { maxLength: 2 }),
+      freezes: fc.array(fc.record(window), { maxLength: 2 }),
+    }),
+  ),
 });
 
 const BUCKET_MS = 600_000;
@@ -405,6 +417,12 @@ export function build(each: Case): Built {
             },
           ]
         : [],
+      holds: (each.orders?.holds ?? []).flatMap(({ min, ...span }) =>
+        until(span).map(([from, to]) => ({ min, from, until: to })),
+      ),
+      freezes: (each.orders?.freezes ?? []).flatMap((span) =>
+        until(span).map(([startAt, endAt]) => ({ name: 'freeze', startAt, endAt })),
+      ),
     },
     trace,
   );

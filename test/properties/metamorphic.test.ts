@@ -4,10 +4,14 @@ import {
   countFleet,
   decide,
   decodeState,
+  configurePolicy,
   GUARDS,
+  POLICIES,
   readJournal,
+  redecide,
   type Asked,
   type Cluster,
+  type ReadRecord,
   type View,
 } from '../../engine/index.ts';
 import {
@@ -19,9 +23,22 @@ import {
   type Observer,
   type Table,
 } from '../../simulator/index.ts';
+import type { CalendarEntry } from '../../simulator/scenario.ts';
 import { anyCase, build, runCase, runs, type Case } from './arbitraries.ts';
 
 const DAY_MS = 86_400_000;
+
+/** A record without its shadow, and without the readings that only a shadow asks for. */
+function withoutShadow({ decided, ...rest }: ReadRecord): unknown {
+  if (decided === null) {
+    return rest;
+  }
+  const { view } = decided;
+  const metrics = { ...view.metrics, custom: [] };
+  // A memory stands in whichever records have no other to differ from.
+  const others = { shadow: undefined, memory: undefined, view: { ...view, metrics } };
+  return { ...rest, decided: { ...decided, ...others } };
+}
 
 function journalOf(each: Case, also: Observer = {}): Uint8Array {
   return runCase(each, [], also).journal;
@@ -62,6 +79,26 @@ describe('metamorphic', () => {
         expect(journalOf(each, resuming)).toEqual(journalOf(each));
       }),
       runs(20),
+    );
+  });
+
+  test('whatever a shadow decides, the live policy does what it would have done', () => {
+    const anyPolicy = fc.constantFrom(...POLICIES.map(({ name }) => name));
+    fc.assert(
+      fc.property(anyCase, anyPolicy, (each, name) => {
+        const result = configurePolicy(name);
+        const { configured: shadow } = result as Extract<typeof result, { ok: true }>;
+        const beside = runCase(each, INVARIANTS, {}, { shadow });
+        const { header, records } = readJournal<{ cluster: Cluster }>(beside.journal);
+        const live = records.map(withoutShadow);
+        const alone = readJournal(journalOf(each)).records.map(withoutShadow);
+        expect(live).toEqual(alone);
+        const again = [...redecide(records, shadow, header.cluster, 'journal', shadow)];
+        expect(again.every((one) => one === null || one.shadow === null || one.shadow.same)).toBe(
+          true,
+        );
+      }),
+      runs(10),
     );
   });
 
@@ -207,6 +244,11 @@ describe('metamorphic', () => {
           fromMs: fromMs + byMs,
           toMs: toMs + byMs,
         });
+        const laterWindow = (each: CalendarEntry): CalendarEntry => ({
+          ...each,
+          startAtMs: each.startAtMs + byMs,
+          endAtMs: each.endAtMs + byMs,
+        });
         const { trace } = scenario;
         const moved = {
           ...scenario,
@@ -216,10 +258,12 @@ describe('metamorphic', () => {
             endAtMs: trace.endAtMs + byMs,
             atMs: trace.atMs.map((atMs) => atMs + byMs),
           },
-          calendar: scenario.calendar.map((sale) => ({
-            ...sale,
-            startAtMs: sale.startAtMs + byMs,
-            endAtMs: sale.endAtMs + byMs,
+          calendar: scenario.calendar.map(laterWindow),
+          freezes: scenario.freezes.map(laterWindow),
+          holds: scenario.holds.map(({ min, fromMs, untilMs }) => ({
+            min,
+            fromMs: fromMs + byMs,
+            untilMs: untilMs + byMs,
           })),
           market: {
             ...scenario.market,

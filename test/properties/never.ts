@@ -217,6 +217,10 @@ function endingIn(number: number, otherwise: (run: Run, world: World) => Run): v
   runCase(QUIET, [], told);
 }
 
+const FROZEN = {
+  freezes: [{ name: 'audit', startAt: '2026-11-01T00:00:00Z', endAt: '2026-12-31T00:00:00Z' }],
+};
+
 /** What must never happen: by the rule that it breaks. */
 export const NEVER: readonly (readonly [number: number, what: string, happens: () => void])[] = [
   [1, 'a launch past max', () => new Stage(1, { nodeCountMax: 4 }).launch(2)],
@@ -231,6 +235,41 @@ export const NEVER: readonly (readonly [number: number, what: string, happens: (
     () => {
       const stage = new Stage(1, { nodeCountMin: 3 });
       stage.commit({ drains: [stage.drain({ stage: 'terminating' })] });
+    },
+  ],
+  [
+    1,
+    'a removal decided that leaves fewer than the fleet is held at',
+    () => {
+      const stage = new Stage(1);
+      stage.table.hold({ min: 4, untilMs: stage.atMs + 3_600_000 });
+      stage.perform({ kind: 'readInbox' });
+      stage.decide({ workers: fourInOneZone }, removal);
+    },
+  ],
+  [
+    1,
+    'a removal carried out that leaves fewer than the fleet is held at',
+    () => {
+      const stage = new Stage(1, { nodeCountMin: 1 });
+      stage.table.hold({ min: 3, untilMs: stage.atMs + 3_600_000 });
+      stage.perform({ kind: 'readInbox' });
+      stage.commit({ drains: [stage.drain({ stage: 'terminating' })] });
+    },
+  ],
+  [
+    2,
+    'a removal decided in a freeze',
+    () => new Stage(2, {}, FROZEN).decide({ workers: fourInOneZone }, removal),
+  ],
+  [
+    2,
+    'a pod evicted by choice in a freeze',
+    () => {
+      const stage = new Stage(2, {}, FROZEN);
+      stage.remember({ drains: [stage.drain({ stage: 'evicting' })] });
+      const uid = `${stage.ids[0]!}/0/0`;
+      stage.perform({ kind: 'evictPod', namespace: 'shop', name: 'web', uid });
     },
   ],
   [

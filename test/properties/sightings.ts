@@ -62,6 +62,7 @@ export const EXPECTED: readonly string[] = [
   'pods unknown',
   'inbox unknown',
   'contradicted',
+  'held',
 ];
 
 /** Nothing leads here: a step is at least 1. */
@@ -140,6 +141,9 @@ function* seenIn({ outcome, decided, events }: DecisionRecord): Generator<string
     if (!view[`${list}Known`]) {
       yield `${list} unknown`;
     }
+  }
+  if (view.hold !== null) {
+    yield 'held';
   }
   if (view.contradicted) {
     yield 'contradicted';

@@ -103,6 +103,7 @@ describe('what rules say', () => {
   const cpu = (reading: View['metrics']['cpuPercent']): Partial<View> => ({
     metrics: { ...view().metrics, cpuPercent: reading },
   });
+  const HELD = { hold: { min: 8, untilMs: NOW + HOUR } };
   const down = { direction: 'down' } as const;
   const sustained = { ...down, settings: configured('sustained').settings };
   const tracking = { ...down, settings: configured('target-tracking').settings };
@@ -329,9 +330,35 @@ describe('what rules say', () => {
       {},
       down,
     ],
+    [
+      'frozen',
+      'blocks',
+      NOW,
+      NOW + 5 * MINUTE,
+      'Frozen until 21:11:40: nothing is removed.',
+      {},
+      down,
+    ],
     ['max', 'passes', 7, 10, 'That makes 7 nodes, of at most 10.'],
     ['max', 'clips', 12, 10, 'That would make 12 nodes, of at most 10 (nodeCountMax).'],
     ['min', 'blocks', 1, 2, 'That would leave 1 node, of at least 2 (nodeCountMin).', {}, down],
+    ['min', 'blocks', 7, 8, 'That would leave 7 nodes, held at 8 until 22:06:40.', HELD, down],
+    [
+      'desired-capacity',
+      'fires',
+      5,
+      8,
+      '8 nodes meant to be there (held at 8 until 22:06:40), 5 there or on their way.',
+      HELD,
+    ],
+    [
+      'desired-capacity',
+      'fires',
+      5,
+      9,
+      '9 nodes meant to be there, 5 there or on their way.',
+      HELD,
+    ],
     [
       'cooldown',
       'blocks',

@@ -592,4 +592,21 @@ describe('time within a trace', () => {
     expect(lastAtMs).toBeLessThan(START_AT_MS + 180 * MINUTE_MS);
     expect(lastAtMs).toBeGreaterThanOrEqual(START_AT_MS + 180 * MINUTE_MS - STEP_MS);
   });
+
+  it('keeps a shadow’s memory from one cycle to the next, as an item of the table would', () => {
+    const shadow = policyOf('sustained');
+    const configured = policyOf('node-fleet');
+    const { header, records } = readJournal<{ shadow: object; cluster: Cluster }>(
+      run({ scenario: sale, configured, shadow, seed: 1 }).journal,
+    );
+    expect(header.shadow).toEqual({ policy: 'sustained', settings: shadow.settings });
+    let memory: readonly number[] = [];
+    let remembered = 0;
+    for (const { decided } of records) {
+      expect(decided!.shadow!.memory).toEqual(memory);
+      ({ memory } = decide(shadow, header.cluster, decided!.view, memory));
+      remembered += memory.length;
+    }
+    expect(remembered).toBeGreaterThan(0);
+  });
 });

@@ -102,6 +102,8 @@ describe('parseScenario', () => {
       },
       prometheus: { failedScrapePercent: 0, outages: [], alertAfterSeconds: null },
       calendar: [],
+      freezes: [],
+      holds: [],
       faults: [],
       timeZoneOffsetMinutes: 360,
       prices: 'techflow',

@@ -40,6 +40,18 @@ export const directions: readonly Direction[] = [
     packages: 'declared',
     node: true,
   },
+  // What an operator runs beside the functions: a bundle of its own.
+  {
+    from: 'adapters/operate/',
+    to: [
+      ...['adapters/operate/', 'adapters/aws/', 'adapters/kubernetes/', 'adapters/prometheus/'],
+      ...['adapters/answer.ts', 'adapters/failure.ts', 'adapters/http.ts'],
+      ...['adapters/cli/command.ts', 'adapters/cli/failure.ts', 'adapters/cli/program.ts'],
+      ...shell,
+    ],
+    packages: 'declared',
+    node: true,
+  },
   { from: 'adapters/tui/', to: ['adapters/tui/', ...shell], packages: 'declared', node: true },
   // A package of its own, with the engine's checks of what it is configured with. Its tests are the root's.
   {
@@ -59,7 +71,7 @@ export const directions: readonly Direction[] = [
 ];
 
 /** What `adapters/` rows must not reach, although `to` names the whole folder. */
-const shells = ['adapters/cli/', 'adapters/tui/'];
+const shells = ['adapters/cli/', 'adapters/tui/', 'adapters/operate/'];
 
 /** One sentence for each import in `text` that its folder may not have. */
 export function forbiddenImports(

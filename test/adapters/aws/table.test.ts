@@ -57,3 +57,13 @@ test('marks come sorted by instance, beside whatever else is in the inbox', () =
     kickedAtMs: 9,
   });
 });
+
+test('a hold is a number of nodes and an instant; what is neither is none', () => {
+  const stands = (min: string, untilMs: string) =>
+    inboxIn({ hold: { M: { min: { N: min }, until_ms: { N: untilMs } } } }).hold;
+  expect(stands('8', '1795716000000')).toEqual({ min: 8, untilMs: 1_795_716_000_000 });
+  expect(stands('-1', '5')).toBeUndefined();
+  expect(stands('1.5', '5')).toBeUndefined();
+  expect(stands('8', 'NaN')).toBeUndefined();
+  expect(inboxIn({ hold: { S: 'for ever' } })).toEqual({ doomed: [], kickedAtMs: null });
+});

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DecisionRecord } from '../../../engine/index.ts';
-import { EIGHT, evening, HEADER, writeJournal } from './journals.ts';
+import { EIGHT, evening, HEADER, SHADOWED_HEADER, shadowed, writeJournal } from './journals.ts';
 import { nodeFleet, temporaryFolder, traceCsv, writeText } from './program.ts';
 
 const folder = temporaryFolder();
@@ -40,6 +40,17 @@ function sparse(name: string, cycles: number, hours: number): string {
 }
 
 describe('what explain prints', () => {
+  test('tells what a shadow would have decided beside it', async () => {
+    const path = writeJournal(folder.path, 'trial.journal', shadowed(), SHADOWED_HEADER);
+    const text = await told(path, '--at', '20:01:12');
+    expect(text.replaceAll(/\s+/g, ' ')).toContain(
+      'Beside it static would have decided: 20:01:12 replace 1: 4 nodes meant to be there, 3 there or on their way.',
+    );
+    expect(JSON.parse(await told(path, '--at', '20:01:12', '--json'))).toMatchObject({
+      shadow: { policy: 'static', decision: { repair: 1 } },
+    });
+  });
+
   test('one paragraph, what was compared, what happened: a golden', async () => {
     expect(await told(journal, '--at', '20:04')).toBe(
       `cycle 3 of 4, 2026-11-27 20:03:59 UTC+06:00, node-fleet on Friday by hand, seed

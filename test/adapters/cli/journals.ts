@@ -96,3 +96,20 @@ export function writeJournal(
   writeJournalFile(path, journalOf(records, header));
   return path;
 }
+
+const trial = configured('static', { nodeCount: 4 });
+/** That evening with `static` 4 on trial beside it. */
+export const SHADOWED_HEADER: JournalHeader = {
+  ...HEADER,
+  shadow: { policy: trial.policy.name, settings: trial.settings },
+};
+export function shadowed(): DecisionRecord[] {
+  return evening().map((record) => {
+    const { decided } = record;
+    if (decided === null) {
+      return record;
+    }
+    const shadow = { memoryBefore: [], ...decide(trial, cluster(), decided.view, []) };
+    return { ...record, decided: { ...decided, shadow } };
+  });
+}

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { journalHeader } from '../../../adapters/aws/journal.ts';
 import { POLICIES, type DecisionRecord } from '../../../engine/index.ts';
 import { configured } from '../../engine/build.ts';
-import { evening, HEADER, journalOf, writeJournal } from './journals.ts';
+import { evening, HEADER, journalOf, SHADOWED_HEADER, shadowed, writeJournal } from './journals.ts';
 import { nodeFleet, temporaryFolder, traceCsv, writeText } from './program.ts';
 
 const folder = temporaryFolder();
@@ -52,6 +52,29 @@ describe('replay', () => {
       expect(stdout).toMatch(/\nEvery cycle is decided the same again\.\n$/);
       expect(exitCode).toBe(0);
     }
+  });
+
+  test('says how often a shadow would have decided otherwise, and whether it still would', async () => {
+    const path = writeJournal(folder.path, 'trial.journal', shadowed(), SHADOWED_HEADER);
+    const told = await replay(path);
+    // Nothing, two, and nothing (cooling down) by the live one; one more, one more, and nothing by static 4.
+    expect(told.stdout).toContain(
+      'Beside it static would have decided otherwise in 2 of 3 cycles.\n',
+    );
+    expect(told.exitCode).toBe(0);
+    const json = JSON.parse((await replay(path, '--json')).stdout) as { shadow: unknown };
+    expect(json.shadow).toEqual({ policy: 'static', decided: 3, otherwise: 2, changed: 0 });
+
+    const [first, ...others] = shadowed();
+    const { decided } = first;
+    const { shadow } = decided!;
+    const changed = { ...shadow!, decision: { ...shadow!.decision, desired: 77 } };
+    const records = [{ ...first, decided: { ...decided!, shadow: changed } }, ...others];
+    const falsely = await replay(
+      writeJournal(folder.path, 'falsely.journal', records, SHADOWED_HEADER),
+    );
+    expect(falsely.stdout).toContain('static itself is decided otherwise now in 1 of them.');
+    expect(falsely.exitCode).toBe(1);
   });
 
   test('of a hand-made journal: a golden', async () => {

@@ -1,0 +1,101 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { z } from 'zod';
+import type { Check } from '../aws/doctor.ts';
+import { newCommand } from '../cli/command.ts';
+import { EXIT_CHECK_FAILED } from '../cli/failure.ts';
+import { runProgram } from '../cli/program.ts';
+import { errorWords } from '../failure.ts';
+import { InputError } from '../import/input-error.ts';
+
+interface DoctorOptions {
+  readonly function: string;
+  readonly json?: true;
+}
+
+/** A cycle that runs has the function’s only place: it is over within a minute. */
+const ATTEMPTS = 8;
+const APART_MS = 8_000;
+const ANSWER_MS = 70_000;
+
+const answered = z.object({
+  checks: z.array(
+    z.object({
+      check: z.string(),
+      verdict: z.enum(['ok', 'warn', 'fail']),
+      found: z.string(),
+      advice: z.string(),
+    }),
+  ),
+});
+
+const program = newCommand('doctor')
+  .description(
+    'Asks the deployed autoscaler to look, with its own role and from where it stands, at all that its cycles rest on: permissions by dry runs, quotas and addresses against the largest fleet, templates, secrets, the tables, the policy document, Prometheus, pods and budgets that block drains, clocks. It launches and removes nothing. Exits with 1 if a check fails. Region and credentials are those of the AWS CLI.',
+  )
+  .option('--function <name>', 'the autoscaler’s function', 'node-fleet-autoscaler')
+  .option('--json', 'print JSON')
+  .addHelpText('after', '\nExample: npm run doctor -- --function node-fleet-autoscaler')
+  .action(doctor);
+
+async function doctor({ function: name, json }: DoctorOptions): Promise<void> {
+  const checks = await asked(name);
+  process.stdout.write(
+    json === true
+      ? `${JSON.stringify({ schema: 'node-fleet/doctor@1', function: name, checks }, null, 2)}\n`
+      : checks.map(lineOf).join(''),
+  );
+  if (checks.some(({ verdict }) => verdict === 'fail')) {
+    process.exitCode = EXIT_CHECK_FAILED;
+  }
+}
+
+function lineOf({ check, verdict, found, advice }: Check): string {
+  const line = `${verdict.padEnd(4)}  ${check}: ${found}\n`;
+  return advice === '' ? line : `${line}      ${advice}\n`;
+}
+
+async function asked(name: string): Promise<readonly Check[]> {
+  const client = new LambdaClient({ maxAttempts: 1 });
+  const command = new InvokeCommand({
+    FunctionName: name,
+    Payload: Buffer.from('{"trigger":"doctor"}'),
+  });
+  try {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const wait = AbortSignal.timeout(ANSWER_MS);
+        const { Payload, FunctionError } = await client.send(command, { abortSignal: wait });
+        return checksIn(name, Buffer.from(Payload ?? []).toString('utf8'), FunctionError);
+      } catch (error) {
+        const busy = (error as { name?: string }).name === 'TooManyRequestsException';
+        if (!busy || attempt === ATTEMPTS) {
+          throw error instanceof InputError
+            ? error
+            : new InputError(name, null, `could not be invoked (${errorWords(error)})`);
+        }
+        await sleep(APART_MS);
+      }
+    }
+  } finally {
+    client.destroy();
+  }
+}
+
+/** What the function said; InputError where it failed, or knows no doctor. */
+function checksIn(name: string, text: string, failed: string | undefined): readonly Check[] {
+  let raw: unknown = null;
+  try {
+    raw = JSON.parse(text);
+  } catch {
+    // Told below.
+  }
+  const parsed = answered.safeParse(raw);
+  if (failed !== undefined || !parsed.success) {
+    const expected = 'expected checks: is it deployed as it is here? See its log';
+    throw new InputError(name, null, `found ${failed ?? 'another answer'}, ${expected}`);
+  }
+  return parsed.data.checks;
+}
+
+await runProgram(program);
