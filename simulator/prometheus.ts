@@ -4,7 +4,6 @@ import {
   NO_CUSTOM_READINGS,
   PENDING_AS_WRITTEN,
   type Metrics,
-  type MissingReason,
   type Reading,
 } from '../engine/index.ts';
 import type { RandomStream } from './random.ts';
@@ -282,12 +281,7 @@ export class Prometheus {
     }
     const at = newest % this.#scrapes;
     const found = atMs - this.#scrapedAtMs[at]! <= LOOKBACK_MS;
-    const gauge = (
-      values: Float64Array,
-      scraped: number,
-      of: number,
-      otherwise: MissingReason,
-    ): Reading =>
+    const gauge = (values: Float64Array, scraped: number, of: number): Reading =>
       found && scraped > 0
         ? {
             value: values[at]!,
@@ -295,20 +289,15 @@ export class Prometheus {
             coverageRatio: scraped / of,
             missing: null,
           }
-        : { missing: otherwise };
+        : { missing: found && of > 0 ? 'exporter-down' : 'empty' };
     const kube = this.#kubeScraped[at]!;
     const shop = this.#shopScraped[at]!;
     return {
       cpuPercent: this.cpuPercent(atMs),
-      memoryPercent: gauge(
-        this.#memoryPercent,
-        this.#scrapedCount[at]!,
-        this.#upCount[at]!,
-        'empty',
-      ),
-      unschedulablePods: gauge(this.#unschedulablePods, kube, 1, 'exporter-down'),
-      apiLatencyP95Ms: gauge(this.#latencyP95Ms, shop, 1, 'empty'),
-      requestsPerSecond: gauge(this.#requestsPerSecond, shop, 1, 'empty'),
+      memoryPercent: gauge(this.#memoryPercent, this.#scrapedCount[at]!, this.#upCount[at]!),
+      unschedulablePods: gauge(this.#unschedulablePods, kube, 1),
+      apiLatencyP95Ms: gauge(this.#latencyP95Ms, shop, 1),
+      requestsPerSecond: gauge(this.#requestsPerSecond, shop, 1),
       custom:
         custom.length === 0
           ? NO_CUSTOM_READINGS
@@ -317,7 +306,7 @@ export class Prometheus {
                 case CPU_AS_WRITTEN:
                   return { name, reading: this.#cpu(atMs, true) };
                 case PENDING_AS_WRITTEN:
-                  return { name, reading: gauge(this.#pendingPods, kube, 1, 'empty') };
+                  return { name, reading: gauge(this.#pendingPods, kube, 1) };
                 default:
                   return { name, reading: { missing: 'empty' } };
               }
@@ -378,20 +367,22 @@ export class Prometheus {
       const increaseAll =
         disturbed?.increaseAll ?? (this.#coresTotal * (lastAtMs - firstAtMs)) / 1000;
       rated++;
+      // Each mode is a series of its own, which is not carried on further back than to its own zero.
+      const busyRate = extrapolatedRate(
+        startMs,
+        atMs,
+        firstAtMs,
+        lastAtMs,
+        count,
+        firstAll - firstIdle,
+        increaseAll - increase,
+        true,
+      );
       if (asWritten) {
-        busy += extrapolatedRate(
-          startMs,
-          atMs,
-          firstAtMs,
-          lastAtMs,
-          count,
-          firstAll - firstIdle,
-          increaseAll - increase,
-          true,
-        );
+        busy += busyRate;
         continue;
       }
-      idle += extrapolatedRate(
+      const idleRate = extrapolatedRate(
         startMs,
         atMs,
         firstAtMs,
@@ -401,16 +392,8 @@ export class Prometheus {
         increase,
         true,
       );
-      all += extrapolatedRate(
-        startMs,
-        atMs,
-        firstAtMs,
-        lastAtMs,
-        count,
-        firstAll,
-        increaseAll,
-        true,
-      );
+      idle += idleRate;
+      all += idleRate + busyRate;
     }
     if (rated === 0) {
       return { missing: nodes === 0 ? 'empty' : 'low-coverage' };

@@ -1274,6 +1274,11 @@ export class World {
 
   // ================================================================ what judges may look at
 
+  /** Whose slot it is. */
+  instanceIdAt(slot: number): string {
+    return this.#ids[slot]!;
+  }
+
   /** Every instance that was ever billed, in the order in which billing ended, then those that still run, by id. */
   bills(): readonly BilledInstance[] {
     const running = this.#listed

@@ -30,11 +30,11 @@ interface Series {
   readonly all: number[];
 }
 
-/** The CPU query from first principles: of each node every sample in the window, and then `sum(rate) / sum(rate)`. */
+/** The CPU query from first principles: of each node every sample in the window, and then `sum(rate) / sum(rate)`, busy time being one mode. */
 function evaluated(all: readonly Series[], atMs: number, scrapeMs: number): Reading {
   const startMs = atMs - CPU_WINDOW_MS;
-  let idleRate = 0;
-  let cpuRate = 0;
+  let idleRates = 0;
+  let cpuRates = 0;
   let nodes = 0;
   let rated = 0;
   let samples = 0;
@@ -51,34 +51,40 @@ function evaluated(all: readonly Series[], atMs: number, scrapeMs: number): Read
     }
     const first = inside[0];
     const last = inside[inside.length - 1];
-    const rate = (values: readonly number[]): number =>
+    const rise = (values: readonly number[]): number =>
+      counterIncrease(
+        inside.map((n) => values[n]),
+        inside.length,
+      );
+    const rate = (firstValue: number, increase: number): number =>
       extrapolatedRate(
         startMs,
         atMs,
         series.atMs[first],
         series.atMs[last],
         inside.length,
-        values[first],
-        counterIncrease(
-          inside.map((n) => values[n]),
-          inside.length,
-        ),
+        firstValue,
+        increase,
         true,
       );
     rated++;
-    idleRate += rate(series.idle);
-    cpuRate += rate(series.all);
+    const { idle, all: whole } = series;
+    const idleRate = rate(idle[first], rise(idle));
+    // Resets show in the sum of all modes; in one that hardly rises they would be lost in rounding.
+    const busyRate = rate(whole[first] - idle[first], rise(whole) - rise(idle));
+    idleRates += idleRate;
+    cpuRates += idleRate + busyRate;
     sampledAtMs = Math.max(sampledAtMs, series.atMs[last]);
   }
   if (rated === 0) {
     return { missing: nodes === 0 ? 'empty' : 'low-coverage' };
   }
-  if (cpuRate === 0) {
+  if (cpuRates === 0) {
     return { missing: 'not-a-number' };
   }
   const expected = nodes * Math.floor(CPU_WINDOW_MS / scrapeMs);
   return {
-    value: 100 * (1 - idleRate / cpuRate),
+    value: 100 * (1 - idleRates / cpuRates),
     sampledAtMs,
     coverageRatio: Math.min(1, samples / expected),
     missing: null,
@@ -407,13 +413,13 @@ describe('the CPU query', () => {
   });
 
   it('gives what promtool 2.42 gives where a counter’s zero cuts in', () => {
-    // idle 3+27x20 and all modes 120+30x20, both from 45 s on; at 110 s. The truth is 10 %.
+    // idle 3+27x20 and user 117+3x20, both from 45 s on; at 110 s. The truth is 10 %.
     const fleet = new Fleet();
     fleet.scrapes(3, 0);
     fleet.start(60_000, 3);
     fleet.scrapes(5, 0.9);
     const reading = fleet.prometheus.cpuPercent(T + 110_000);
-    expect(valueOf(reading)).toBeCloseTo(1.724137931034485e1, 10);
+    expect(valueOf(reading)).toBeCloseTo(1.0780669144981413e1, 10);
   });
 
   it.each([
@@ -678,11 +684,11 @@ describe('a scrape that fails', () => {
     }
     expect([...seen].sort()).toEqual([
       'node 61',
-      'node empty',
+      'node exporter-down',
       'pods 3',
       'pods exporter-down',
       'shop 250',
-      'shop empty',
+      'shop exporter-down',
     ]);
   });
 
@@ -739,10 +745,10 @@ describe('a scrape that fails', () => {
     expect(fleet.missed).toBe(100);
     expect(missing(fleet.prometheus.query(fleet.nowMs))).toEqual([
       'empty',
-      'empty',
       'exporter-down',
-      'empty',
-      'empty',
+      'exporter-down',
+      'exporter-down',
+      'exporter-down',
     ]);
     expect(fleet.prometheus.hasForgotten(node.slot)).toBe(false);
   });
@@ -790,7 +796,7 @@ describe('while Prometheus is down', () => {
       missing: null,
     });
     const later = at(5 * MINUTE_MS + 1);
-    expect(missing(later)).toEqual(['empty', 'empty', 'exporter-down', 'empty', 'empty']);
+    expect(missing(later)).toEqual(['empty', 'empty', 'empty', 'empty', 'empty']);
   });
 
   it('what its targets show meanwhile is never seen', () => {
