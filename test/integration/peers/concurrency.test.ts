@@ -2,160 +2,30 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ScheduledAnswer } from '../../../adapters/aws/handler.ts';
-import { joinJournals } from '../../../adapters/aws/join-journal.ts';
 import { lockIn } from '../../../adapters/aws/table.ts';
-import {
-  emptyState,
-  readJournal,
-  type FleetState,
-  type ReadRecord,
-} from '../../../engine/index.ts';
+import type { FleetState } from '../../../engine/index.ts';
 import { stream } from '../../../simulator/index.ts';
-import { makeCertificate } from '../../adapters/kubernetes/certificate.ts';
-import { FakeKubernetes } from '../../adapters/kubernetes/fake-api.ts';
-import { kubeNode, kubePod, replicaSet } from '../../adapters/kubernetes/objects.ts';
-import { scheduledEnvironment } from './deployment.ts';
-import { startDynalite } from './dynalite.ts';
-import { FakeAws, FleetInMemory } from './fake-aws.ts';
+import { Peers, ShopCluster, tick } from './cluster.ts';
 import type { Running } from './processes.ts';
 import { SCRAPE_MS, shopSeries, startPrometheus } from './prometheus.ts';
-import { Sandbox } from './sandbox.ts';
 import { ZONES } from './shop.ts';
-import { Tables } from './tables.ts';
 
 // Many processes with the built bundle against one table of the real protocol, dynalite’s: at the same time, and killed at any
 // moment. Chance has a seed, which is printed: NODE_FLEET_SEED=… is the same kills, as far as clocks allow.
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const MINUTE_MS = 60_000;
 const SEED = Number(process.env['NODE_FLEET_SEED'] ?? Date.now() % 1_000_000);
 const KILLS = 200;
 const LANES = 4;
 const NODES_MAX = 5;
 
-const certificate = makeCertificate();
-let dynalite: Running;
-let aws: FakeAws;
-let tables: Tables;
+let peers: Peers;
 let busy: Running;
 let idle: Running;
-const clusters: ShopCluster[] = [];
-let started = 0;
-
-/** One cluster: its EC2 fleet, its Kubernetes, its item in the table. */
-class ShopCluster {
-  readonly fleet: FleetInMemory;
-  private constructor(
-    readonly id: string,
-    readonly kubernetes: FakeKubernetes,
-    n: number,
-  ) {
-    this.fleet = new FleetInMemory(n.toString(16).padStart(5, '0'));
-  }
-
-  static async start(): Promise<ShopCluster> {
-    const n = started++;
-    const kubernetes = await FakeKubernetes.start(certificate);
-    const cluster = new ShopCluster(`shop-${String(n)}`, kubernetes, n);
-    clusters.push(cluster);
-    aws.fleets.set(cluster.id, cluster.fleet);
-    kubernetes.put(kubeNode('master', { controlPlane: true }));
-    kubernetes.replicaSets = [replicaSet('shop-1', 18)];
-    const first = ZONES.map((zone) => cluster.fleet.add({ zone }));
-    cluster.nodesJoin();
-    await tables.remember(
-      { ...emptyState('node-fleet'), known: first, joined: first, desired: first.length },
-      cluster.id,
-    );
-    return cluster;
-  }
-
-  sandbox(prometheus: Running, changes: Readonly<Record<string, string>> = {}): Sandbox {
-    const told = {
-      ...aws.environment(dynalite.url),
-      NODE_FLEET_KUBERNETES_URL: this.kubernetes.url,
-      NODE_FLEET_PROMETHEUS_URL: prometheus.url,
-      ...changes,
-    };
-    return new Sandbox('scheduled', scheduledEnvironment(told, this.id));
-  }
-
-  /** Pods without room, so many. */
-  setWaiting(count: number): void {
-    const { kubernetes } = this;
-    kubernetes.pods = kubernetes.pods.filter(({ spec }) => spec?.nodeName !== undefined);
-    kubernetes.pods.push(...Array.from({ length: count }, (_, n) => kubePod(`wait-${String(n)}`)));
-  }
-
-  /** Machines that run and have no node get one, with pods on it; those that do not lose their pods. */
-  nodesJoin(): void {
-    const { kubernetes, fleet } = this;
-    for (const { id, state, zone } of fleet.instances) {
-      if (state === 'running' && !kubernetes.nodes.has(id)) {
-        const sinceMs = Date.now() - 60 * MINUTE_MS;
-        kubernetes.put(kubeNode(id, { instanceId: id, sinceMs, zone }));
-        for (let n = 0; n < 3; n++) {
-          kubernetes.pods.push(kubePod(`${id}-${String(n)}`, { nodeName: id }));
-        }
-      }
-      if (state === 'terminated') {
-        kubernetes.pods = kubernetes.pods.filter(({ spec }) => spec?.nodeName !== id);
-      }
-    }
-  }
-
-  get alive(): number {
-    return this.fleet.instances.filter(({ state }) => state === 'running').length;
-  }
-
-  /** Time has passed for the lock and for all that is remembered: a cooldown, or a minute where a drain is under way. */
-  async age(): Promise<void> {
-    const state = await tables.state(this.id);
-    const minutes = state.drains.length > 0 ? 1 : 12;
-    await tables.remember(aged(state, minutes * MINUTE_MS), this.id);
-    const { owner } = lockIn(await tables.item(this.id));
-    if (owner !== null) {
-      await tables.lock(owner, Date.now() - 1_000, this.id);
-    }
-  }
-
-  async records(): Promise<readonly ReadRecord[]> {
-    const items = await tables.journal(this.id);
-    const runs = joinJournals(items);
-    const records = runs.flatMap(({ bytes }) => readJournal(bytes).records);
-    expect(records).toHaveLength(items.length);
-    return records;
-  }
-}
-
-/** What is remembered, all of it so much longer ago. */
-function aged(state: FleetState, ms: number): FleetState {
-  const older = (value: unknown, key = ''): unknown => {
-    if (typeof value === 'number') {
-      return /(AtMs|untilMs)$/i.test(key) ? value - ms : value;
-    }
-    if (Array.isArray(value)) {
-      return value.map((each) => older(each, key));
-    }
-    return value !== null && typeof value === 'object'
-      ? Object.fromEntries(Object.entries(value).map(([name, each]) => [name, older(each, name)]))
-      : value;
-  };
-  return older(state) as FleetState;
-}
-
-function tick(): object {
-  return { trigger: 'schedule', time: new Date().toISOString() };
-}
 
 beforeAll(async () => {
   execFileSync('npm', ['run', 'bundle'], { cwd: ROOT, stdio: 'pipe' });
-  dynalite = await startDynalite();
-  tables = new Tables(dynalite.url);
-  await tables.buildTables();
-  aws = await FakeAws.start();
-  const caBase64 = Buffer.from(certificate.cert).toString('base64');
-  aws.secret = JSON.stringify({ token: 'token-1', caBase64 });
+  peers = await Peers.start();
   const now = Math.floor(Date.now() / SCRAPE_MS) * SCRAPE_MS;
   const span = [now - 900_000, now + 1_800_000] as const;
   const workers = ['w1', 'w2', 'w3'];
@@ -164,14 +34,12 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  tables?.closeTables();
-  const peers = [busy, idle, dynalite, aws, ...clusters.map(({ kubernetes }) => kubernetes)];
-  await Promise.all(peers.map((each) => each?.stop()));
+  await Promise.all([busy, idle, peers].map((each) => each?.stop()));
 });
 
 test('fifty invocations at once, in ten processes: one action an epoch, and what it says is what was launched', async () => {
-  const cluster = await ShopCluster.start();
-  const sandboxes = Array.from({ length: 10 }, () => cluster.sandbox(busy));
+  const cluster = await ShopCluster.start(peers);
+  const sandboxes = Array.from({ length: 10 }, () => cluster.sandbox(busy.url));
   cluster.setWaiting(4);
   for (const expected of [4, NODES_MAX]) {
     const before = cluster.fleet.instances.length;
@@ -200,7 +68,7 @@ test('fifty invocations at once, in ten processes: one action an epoch, and what
       new Set([actions[0].epoch]),
     );
     expect(cluster.alive).toBe(expected);
-    expect(lockIn(await tables.item(cluster.id)).owner).toBeNull();
+    expect(lockIn(await peers.tables.item(cluster.id)).owner).toBeNull();
     cluster.nodesJoin();
     await cluster.age();
   }
@@ -266,7 +134,7 @@ async function runLane(lane: Lane, n: number): Promise<void> {
     if (random.nextInt(4) > 0) {
       cluster.nodesJoin();
     }
-    const sandbox = cluster.sandbox(rising ? busy : idle);
+    const sandbox = cluster.sandbox((rising ? busy : idle).url);
     let wakeUp = (): void => {};
     const begun = new Promise<void>((resolve) => (wakeUp = resolve));
     let ended = false;
@@ -288,7 +156,7 @@ async function runLane(lane: Lane, n: number): Promise<void> {
       lane.kills++;
     }
     await sandbox.kill();
-    promised.look(await tables.state(cluster.id));
+    promised.look(await peers.tables.state(cluster.id));
     promised.expectKept(cluster);
     await cluster.age();
   }
@@ -297,7 +165,7 @@ async function runLane(lane: Lane, n: number): Promise<void> {
 test(`kill -9 at ${String(KILLS)} random moments, seed ${String(SEED)}: nothing is launched twice, the lock comes free, the journal can be read`, async () => {
   const lanes = await Promise.all(
     Array.from({ length: LANES }, async (): Promise<Lane> => {
-      const cluster = await ShopCluster.start();
+      const cluster = await ShopCluster.start(peers);
       return { cluster, promised: new Promised(), kills: 0 };
     }),
   );
@@ -308,18 +176,18 @@ test(`kill -9 at ${String(KILLS)} random moments, seed ${String(SEED)}: nothing 
     const { fleet } = cluster;
     // Left alone it comes right: three cycles, and whatever was begun is over.
     cluster.setWaiting(0);
-    const sandbox = cluster.sandbox(busy);
+    const sandbox = cluster.sandbox(busy.url);
     for (let n = 0; n < 3; n++) {
       cluster.nodesJoin();
       const { result, error } = await sandbox.invoke<ScheduledAnswer>(tick());
       expect({ error, outcome: result.outcome }).toEqual({ error: null, outcome: 'decided' });
-      promised.look(await tables.state(cluster.id));
+      promised.look(await peers.tables.state(cluster.id));
       promised.expectKept(cluster);
-      expect(lockIn(await tables.item(cluster.id)).owner).toBeNull();
+      expect(lockIn(await peers.tables.item(cluster.id)).owner).toBeNull();
       await cluster.age();
     }
     expect(await sandbox.end()).toBe(0);
-    const { known, launches } = await tables.state(cluster.id);
+    const { known, launches } = await peers.tables.state(cluster.id);
     const running = fleet.instances.filter(({ state }) => state === 'running');
     expect(running.filter(({ id }) => !known.includes(id))).toEqual([]);
     expect(
