@@ -383,7 +383,7 @@ export class World {
       this.market.pass(this, nowMs);
     }
     this.#mature(k);
-    this.prometheus.scrape(nowMs, this.#up, this.#upCount, this.#idleSeconds);
+    this.prometheus.scrape(nowMs, this.#up, this.#upCount, this.#idleSeconds, this.#noded);
     this.prometheus.setGauges(
       this.#memoryPercent(),
       this.unschedulableTotal,

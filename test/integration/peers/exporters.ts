@@ -38,8 +38,8 @@ export function recordScrapes(world: World, samples: Samples): void {
   };
 
   const scrape = prometheus.scrape.bind(prometheus);
-  prometheus.scrape = (nowMs, upSlots, upCount, idleSeconds) => {
-    scrape(nowMs, upSlots, upCount, idleSeconds);
+  prometheus.scrape = (nowMs, upSlots, upCount, idleSeconds, targets) => {
+    scrape(nowMs, upSlots, upCount, idleSeconds, targets);
     const [kubeLuck, shopLuck, nodesLuck] =
       failedRatio === 0 ? [1, 1, 0] : [luck.nextUnit(), luck.nextUnit(), luck.nextUint32()];
     kubeScraped = kubeLuck >= failedRatio;

@@ -238,13 +238,14 @@ describe.each(CASES)('$file', ({ file, title, failed, seed }) => {
     expect(of.get('memoryPercent')!.valueMax < NOISE).toBe(failed === 0);
   });
 
-  test('what is missing in one is missing in the other, for the same reason, and as old', () => {
-    for (const [name, { missingOnce, reasons, sampledAtMaxMs }] of of) {
-      expect({ name, missingOnce, reasons, sampledAtMaxMs }).toEqual({
+  test('what is missing in one is missing in the other, for the same reason; age and coverage are the same', () => {
+    for (const [name, { missingOnce, reasons, sampledAtMaxMs, coverages }] of of) {
+      expect({ name, missingOnce, reasons, sampledAtMaxMs, coverages }).toEqual({
         name,
         missingOnce: 0,
         reasons: 0,
         sampledAtMaxMs: 0,
+        coverages: 0,
       });
     }
   });

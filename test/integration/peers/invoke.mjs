@@ -24,6 +24,12 @@ if (staged !== undefined) {
       }
     }
   );
+  // Where time stands still, a cycle that waits would wait for nothing; whatever else has timers has shorter ones.
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = /** @type {typeof setTimeout} */ (
+    (/** @type {() => void} */ run, /** @type {number} */ ms, /** @type {unknown[]} */ ...rest) =>
+      setTimeout(run, ms > 5_000 ? 0 : ms, ...rest)
+  );
   const { randomBytes } = crypto;
   crypto.randomBytes = /** @type {typeof randomBytes} */ (
     (/** @type {number} */ size) => (size === 8 ? Buffer.from(nonce, 'hex') : randomBytes(size))
