@@ -1,5 +1,3 @@
-import { execFileSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ScheduledAnswer } from '../../../adapters/aws/handler.ts';
 import { lockIn } from '../../../adapters/aws/table.ts';
@@ -13,7 +11,6 @@ import { ZONES } from './shop.ts';
 // Many processes with the built bundle against one table of the real protocol, dynalite’s: at the same time, and killed at any
 // moment. Chance has a seed, which is printed: NODE_FLEET_SEED=… is the same kills, as far as clocks allow.
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const SEED = Number(process.env['NODE_FLEET_SEED'] ?? Date.now() % 1_000_000);
 const KILLS = 200;
 const LANES = 4;
@@ -24,7 +21,6 @@ let busy: Running;
 let idle: Running;
 
 beforeAll(async () => {
-  execFileSync('npm', ['run', 'bundle'], { cwd: ROOT, stdio: 'pipe' });
   peers = await Peers.start();
   const now = Math.floor(Date.now() / SCRAPE_MS) * SCRAPE_MS;
   const span = [now - 900_000, now + 1_800_000] as const;

@@ -113,7 +113,10 @@ export class FakeAws {
         return done(action, '<PublishResult><MessageId>1</MessageId></PublishResult>');
       case 'DescribeInstances': {
         const ids = filterOf(asked, 'instance-id');
-        const found = fleet.list().filter(({ id }) => ids === null || ids.includes(id));
+        const among = clusterOf(asked) === '' ? [...this.fleets.values()] : [fleet];
+        const found = among
+          .flatMap((each) => each.list())
+          .filter(({ id }) => ids === null || ids.includes(id));
         const from = Number(asked.get('NextToken') ?? 0);
         const to = from + Math.min(this.pageMax, Number(asked.get('MaxResults') ?? 1_000));
         const items = found

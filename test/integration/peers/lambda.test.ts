@@ -51,7 +51,6 @@ function access(token: string): object {
 }
 
 beforeAll(async () => {
-  execFileSync('npm', ['run', 'bundle'], { cwd: ROOT, stdio: 'pipe' });
   kubernetes = await FakeKubernetes.start(certificate);
   [kubernetes.token] = TOKENS;
   moto = await startMoto();

@@ -1,5 +1,3 @@
-import { execFileSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ScheduledAnswer } from '../../../adapters/aws/handler.ts';
 import { Peers, ShopCluster, tick } from './cluster.ts';
@@ -9,13 +7,11 @@ import { Proxy, type Trouble } from './proxy.ts';
 
 // Each peer stopped, hung or slowed in the middle of a cycle of the built bundle.
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const TIMEOUT_MS = 60_000;
 let peers: Peers;
 let idle: Running;
 
 beforeAll(async () => {
-  execFileSync('npm', ['run', 'bundle'], { cwd: ROOT, stdio: 'pipe' });
   peers = await Peers.start();
   const now = Math.floor(Date.now() / SCRAPE_MS) * SCRAPE_MS;
   const series = shopSeries(['w1', 'w2', 'w3', 'w4'], { cpuRatio: 0.1, unschedulable: 0 });

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ScheduledAnswer } from '../../../adapters/aws/handler.ts';
@@ -56,7 +55,6 @@ const PHASE_MS = 4_000;
 
 let peers: Peers;
 beforeAll(async () => {
-  execFileSync('npm', ['run', 'bundle'], { cwd: root, stdio: 'pipe' });
   peers = await Peers.start();
 });
 
