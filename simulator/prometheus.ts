@@ -4,7 +4,6 @@ import {
   NO_CUSTOM_READINGS,
   PENDING_AS_WRITTEN,
   type Metrics,
-  type MissingReason,
   type Reading,
 } from '../engine/index.ts';
 import type { RandomStream } from './random.ts';
@@ -71,6 +70,9 @@ export class Prometheus {
   #bootedAtMs: Float64Array;
   #first: Int32Array;
   #last: Int32Array;
+  /** The first and last scrape to which each slot was a target, whether or not it answered; -1 when it never was. */
+  #targetFirst: Int32Array;
+  #targetLast: Int32Array;
   #tracked: number[] = [];
   /** The last scrape after which a node’s series is not plain: a sample was missed, or its counters began anew; -1: none. */
   #disturbed: Int32Array;
@@ -87,8 +89,8 @@ export class Prometheus {
   readonly #latencyP95Ms: Float64Array;
   readonly #requestsPerSecond: Float64Array;
   readonly #pendingPods: Float64Array;
-  /** Nodes that were up, and those of them whose scrape succeeded; whether those of the other two targets did. */
-  readonly #upCount: Int32Array;
+  /** Nodes that were targets, and those of them whose scrape succeeded; whether those of the other two targets did. */
+  readonly #targetCount: Int32Array;
   readonly #scrapedCount: Int32Array;
   readonly #kubeScraped: Uint8Array;
   readonly #shopScraped: Uint8Array;
@@ -109,7 +111,7 @@ export class Prometheus {
     this.#latencyP95Ms = new Float64Array(this.#scrapes);
     this.#requestsPerSecond = new Float64Array(this.#scrapes);
     this.#pendingPods = new Float64Array(this.#scrapes);
-    this.#upCount = new Int32Array(this.#scrapes);
+    this.#targetCount = new Int32Array(this.#scrapes);
     this.#scrapedCount = new Int32Array(this.#scrapes);
     this.#kubeScraped = new Uint8Array(this.#scrapes);
     this.#shopScraped = new Uint8Array(this.#scrapes);
@@ -119,6 +121,8 @@ export class Prometheus {
     this.#bootedAtMs = new Float64Array(slots);
     this.#first = new Int32Array(slots).fill(-1);
     this.#last = new Int32Array(slots).fill(-1);
+    this.#targetFirst = new Int32Array(slots).fill(-1);
+    this.#targetLast = new Int32Array(slots).fill(-1);
     this.#disturbed = new Int32Array(slots).fill(-1);
   }
 
@@ -132,6 +136,8 @@ export class Prometheus {
     this.#bootedAtMs = grown(this.#bootedAtMs, slots, 0);
     this.#first = grown(this.#first, slots, -1);
     this.#last = grown(this.#last, slots, -1);
+    this.#targetFirst = grown(this.#targetFirst, slots, -1);
+    this.#targetLast = grown(this.#targetLast, slots, -1);
     this.#disturbed = grown(this.#disturbed, slots, -1);
   }
 
@@ -149,6 +155,8 @@ export class Prometheus {
     this.#bootedAtMs[slot] = bootedAtMs;
     this.#first[slot] = -1;
     this.#last[slot] = -1;
+    this.#targetFirst[slot] = -1;
+    this.#targetLast[slot] = -1;
     this.#disturbed[slot] = -1;
   }
 
@@ -173,8 +181,16 @@ export class Prometheus {
    * One scrape.
    * @param upSlots slots whose exporter answers, the first `upCount` of the array
    * @param idleSeconds idle counters by slot
+   * @param targets slots that discovery knows, those which are up among them: a machine that is off is a target as long as it
+   * has a node object
    */
-  scrape(nowMs: number, upSlots: Int32Array, upCount: number, idleSeconds: Float64Array): void {
+  scrape(
+    nowMs: number,
+    upSlots: Int32Array,
+    upCount: number,
+    idleSeconds: Float64Array,
+    targets: readonly number[],
+  ): void {
     this.#isUp = !this.isDown(nowMs);
     const [kubeLuck, shopLuck, nodesLuck] = this.#drawLuck();
     if (!this.#isUp) {
@@ -202,7 +218,13 @@ export class Prometheus {
       }
       last[slot] = scrape;
     }
-    this.#upCount[at] = upCount;
+    for (const slot of targets) {
+      if (this.#targetFirst[slot]! < 0) {
+        this.#targetFirst[slot] = scrape;
+      }
+      this.#targetLast[slot] = scrape;
+    }
+    this.#targetCount[at] = targets.length;
     this.#scrapedCount[at] = scraped;
     this.#kubeScraped[at] = kubeLuck < this.#failedRatio ? 0 : 1;
     this.#shopScraped[at] = shopLuck < this.#failedRatio ? 0 : 1;
@@ -253,7 +275,7 @@ export class Prometheus {
 
   #forget(scrape: number): void {
     this.#tracked = this.#tracked.filter((slot) => {
-      const last = Math.max(this.#last[slot]!, this.#disturbed[slot]!);
+      const last = Math.max(this.#targetLast[slot]!, this.#disturbed[slot]!);
       return last < 0 || scrape - last < this.#scrapes;
     });
     if (this.#resets.length > 0) {
@@ -282,12 +304,7 @@ export class Prometheus {
     }
     const at = newest % this.#scrapes;
     const found = atMs - this.#scrapedAtMs[at]! <= LOOKBACK_MS;
-    const gauge = (
-      values: Float64Array,
-      scraped: number,
-      of: number,
-      otherwise: MissingReason,
-    ): Reading =>
+    const gauge = (values: Float64Array, scraped: number, of: number): Reading =>
       found && scraped > 0
         ? {
             value: values[at]!,
@@ -295,20 +312,15 @@ export class Prometheus {
             coverageRatio: scraped / of,
             missing: null,
           }
-        : { missing: otherwise };
+        : { missing: found && of > 0 ? 'exporter-down' : 'empty' };
     const kube = this.#kubeScraped[at]!;
     const shop = this.#shopScraped[at]!;
     return {
       cpuPercent: this.cpuPercent(atMs),
-      memoryPercent: gauge(
-        this.#memoryPercent,
-        this.#scrapedCount[at]!,
-        this.#upCount[at]!,
-        'empty',
-      ),
-      unschedulablePods: gauge(this.#unschedulablePods, kube, 1, 'exporter-down'),
-      apiLatencyP95Ms: gauge(this.#latencyP95Ms, shop, 1, 'empty'),
-      requestsPerSecond: gauge(this.#requestsPerSecond, shop, 1, 'empty'),
+      memoryPercent: gauge(this.#memoryPercent, this.#scrapedCount[at]!, this.#targetCount[at]!),
+      unschedulablePods: gauge(this.#unschedulablePods, kube, 1),
+      apiLatencyP95Ms: gauge(this.#latencyP95Ms, shop, 1),
+      requestsPerSecond: gauge(this.#requestsPerSecond, shop, 1),
       custom:
         custom.length === 0
           ? NO_CUSTOM_READINGS
@@ -317,7 +329,7 @@ export class Prometheus {
                 case CPU_AS_WRITTEN:
                   return { name, reading: this.#cpu(atMs, true) };
                 case PENDING_AS_WRITTEN:
-                  return { name, reading: gauge(this.#pendingPods, kube, 1, 'empty') };
+                  return { name, reading: gauge(this.#pendingPods, kube, 1) };
                 default:
                   return { name, reading: { missing: 'empty' } };
               }
@@ -350,6 +362,13 @@ export class Prometheus {
     let samples = 0;
     let sampledAtMs = 0;
     for (const slot of this.#tracked) {
+      if (
+        this.#targetLast[slot]! >= oldest &&
+        this.#targetFirst[slot]! >= 0 &&
+        this.#targetFirst[slot]! <= newest
+      ) {
+        nodes++;
+      }
       let last = this.#last[slot]! < newest ? this.#last[slot]! : newest;
       let first = this.#first[slot]! > oldest ? this.#first[slot]! : oldest;
       let count = last - first + 1;
@@ -363,7 +382,6 @@ export class Prometheus {
           continue;
         }
       }
-      nodes++;
       samples += count;
       if (count < 2) {
         continue;
@@ -378,20 +396,22 @@ export class Prometheus {
       const increaseAll =
         disturbed?.increaseAll ?? (this.#coresTotal * (lastAtMs - firstAtMs)) / 1000;
       rated++;
+      // Each mode is a series of its own, which is not carried on further back than to its own zero.
+      const busyRate = extrapolatedRate(
+        startMs,
+        atMs,
+        firstAtMs,
+        lastAtMs,
+        count,
+        firstAll - firstIdle,
+        increaseAll - increase,
+        true,
+      );
       if (asWritten) {
-        busy += extrapolatedRate(
-          startMs,
-          atMs,
-          firstAtMs,
-          lastAtMs,
-          count,
-          firstAll - firstIdle,
-          increaseAll - increase,
-          true,
-        );
+        busy += busyRate;
         continue;
       }
-      idle += extrapolatedRate(
+      const idleRate = extrapolatedRate(
         startMs,
         atMs,
         firstAtMs,
@@ -401,19 +421,11 @@ export class Prometheus {
         increase,
         true,
       );
-      all += extrapolatedRate(
-        startMs,
-        atMs,
-        firstAtMs,
-        lastAtMs,
-        count,
-        firstAll,
-        increaseAll,
-        true,
-      );
+      idle += idleRate;
+      all += idleRate + busyRate;
     }
     if (rated === 0) {
-      return { missing: nodes === 0 ? 'empty' : 'low-coverage' };
+      return { missing: this.#nodesAreDown(newest, atMs) ? 'exporter-down' : 'empty' };
     }
     if (all === 0 && !asWritten) {
       // Counters that begin anew at each scrape never rise: 0 ÷ 0.
@@ -429,6 +441,18 @@ export class Prometheus {
       missing: null,
     };
   }
+
+  /** Whether nodes are known to the newest scrape that an instant query at `atMs` finds, and none of them answered it. */
+  #nodesAreDown(newest: number, atMs: number): boolean {
+    const at = newest % this.#scrapes;
+    return (
+      newest >= 0 &&
+      atMs - this.#scrapedAtMs[at]! <= LOOKBACK_MS &&
+      this.#targetCount[at]! > 0 &&
+      this.#scrapedCount[at] === 0
+    );
+  }
+
   /** The samples of a series with holes or resets, from `first` to `last`: as many and as large as Prometheus has them. */
   #samplesOf(slot: number, first: number, last: number): DisturbedSeries {
     const resets = this.#resets.filter((reset) => reset.slot === slot);

@@ -383,7 +383,7 @@ export class World {
       this.market.pass(this, nowMs);
     }
     this.#mature(k);
-    this.prometheus.scrape(nowMs, this.#up, this.#upCount, this.#idleSeconds);
+    this.prometheus.scrape(nowMs, this.#up, this.#upCount, this.#idleSeconds, this.#noded);
     this.prometheus.setGauges(
       this.#memoryPercent(),
       this.unschedulableTotal,
@@ -1273,6 +1273,11 @@ export class World {
   }
 
   // ================================================================ what judges may look at
+
+  /** Whose slot it is. */
+  instanceIdAt(slot: number): string {
+    return this.#ids[slot]!;
+  }
 
   /** Every instance that was ever billed, in the order in which billing ended, then those that still run, by id. */
   bills(): readonly BilledInstance[] {

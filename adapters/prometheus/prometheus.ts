@@ -24,8 +24,8 @@ export class Prometheus {
   }
 
   /**
-   * Every reading at one instant, all asked at once. What cannot be read says why; the whole fails only where Prometheus
-   * answered nothing at all.
+   * Every reading at one instant, all asked at once. What cannot be read says why; the whole rejects, with the first reading’s
+   * reason, only where Prometheus answered nothing at all.
    *
    * @param custom names of readings beside the standard ones; one that is not known is `empty`
    */
@@ -48,7 +48,7 @@ export class Prometheus {
     const standard = asked.slice(0, METRIC_NAMES.length);
     const [first] = standard;
     if (first.status === 'rejected' && standard.every(({ status }) => status === 'rejected')) {
-      return failureOf(first.reason);
+      throw first.reason;
     }
     const readings = asked.map((answer): Reading => {
       if (answer.status === 'fulfilled') {

@@ -29,9 +29,13 @@ const WORKERS = 'job="kubernetes-nodes"';
 const KUBE_STATE = 'job="kube-state-metrics"';
 const SHOP = 'job="pods"';
 
-/** A failed scrape makes instant vectors vanish at once, while ranges keep their samples: so look back for the newest. */
+/**
+ * A failed scrape makes instant vectors vanish at once, while ranges keep their samples: where nothing is left of them, look
+ * back for the newest. That alone would not do: a subquery is evaluated at multiples of its step, the last of them up to 15 s ago.
+ */
 function newestOf(selector: string): string {
-  return `max(max_over_time(timestamp(${selector})[5m:${String(SCRAPE_SECONDS)}s]))`;
+  const times = `timestamp(${selector})`;
+  return `max(${times}) or max(max_over_time(${times}[5m:${String(SCRAPE_SECONDS)}s]))`;
 }
 
 function up(job: string): string {

@@ -39,6 +39,9 @@ export class FakeKubernetes {
   /** Called just before a node is patched: what a kubelet does meanwhile. */
   beforePatch: (node: NodeObject) => void = () => {};
 
+  /** Called at each call, before it is answered. */
+  called: () => void = () => {};
+
   readonly #server: Server;
   #version = 1;
 
@@ -89,6 +92,7 @@ export class FakeKubernetes {
   #answer(method: string, url: URL, body: unknown, contentType: string): Answer {
     const call = `${method} ${url.pathname}`;
     this.calls.push(call);
+    this.called();
     const prepared = this.next.get(call)?.shift();
     if (prepared !== undefined) {
       return prepared;

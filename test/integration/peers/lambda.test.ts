@@ -8,7 +8,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EPOCH_TAG, INTENT_TAG } from '../../../adapters/aws/ec2.ts';
 import type { ScheduledAnswer } from '../../../adapters/aws/handler.ts';
 import { joinJournals } from '../../../adapters/aws/join-journal.ts';
-import { stateIn } from '../../../adapters/aws/table.ts';
 import { JOURNAL_FILE_SCHEMA } from '../../../adapters/cli/journal-file.ts';
 import {
   configurePolicy,
@@ -17,7 +16,6 @@ import {
   emptyState,
   readJournal,
   type Cluster,
-  type FleetState,
   type ReadRecord,
 } from '../../../engine/index.ts';
 import { makeCertificate } from '../../adapters/kubernetes/certificate.ts';
@@ -27,15 +25,9 @@ import { startMoto } from './moto.ts';
 import { freePort, type Running } from './processes.ts';
 import { SCRAPE_MS, shopSeries, startPrometheus } from './prometheus.ts';
 import { Sandbox } from './sandbox.ts';
-import {
-  ALERT_SECRET,
-  CLUSTER_ID,
-  JOURNAL_TABLE,
-  KUBERNETES_SECRET,
-  Shop,
-  STATE_TABLE,
-  ZONES,
-} from './shop.ts';
+import { deployedCluster, scheduledEnvironment } from './deployment.ts';
+import { ALERT_SECRET, KUBERNETES_SECRET, Shop, ZONES } from './shop.ts';
+import { CLUSTER_ID, JOURNAL_TABLE } from './tables.ts';
 
 // The built bundle, under the Node that Lambda has, against moto (EC2, DynamoDB, Secrets Manager, SNS), a real Prometheus
 // and a pretended Kubernetes API. The tests are one story and follow one another.
@@ -44,18 +36,6 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const HOUR_MS = 3_600_000;
 const TOKENS = ['kubernetes-token-one', 'kubernetes-token-two'];
 const ALERT_TOKEN = 'alert-token-one';
-
-const cluster: Cluster = {
-  id: CLUSTER_ID,
-  zones: ZONES,
-  template: { allocatableMillicpu: 1930, allocatableMib: 3300 },
-  templateVersion: '1/1',
-  onDemandBdtPerHour: 33.33,
-  spotBdtPerHour: 10,
-  calendar: [],
-  timeZoneOffsetMinutes: 360,
-  operatorDelaysMs: [],
-};
 
 const certificate = makeCertificate();
 let moto: Running;
@@ -71,7 +51,6 @@ function access(token: string): object {
 }
 
 beforeAll(async () => {
-  execFileSync('npm', ['run', 'bundle'], { cwd: ROOT, stdio: 'pipe' });
   kubernetes = await FakeKubernetes.start(certificate);
   [kubernetes.token] = TOKENS;
   moto = await startMoto();
@@ -98,29 +77,20 @@ function environment(
   prometheusUrl: string,
   changes: Readonly<Record<string, string>> = {},
 ): Record<string, string> {
-  return {
+  return scheduledEnvironment({
     ...shop.awsEnvironment,
     AWS_ENDPOINT_URL_LAMBDA: shop.lambdaUrl,
     NODE_FLEET_AUTOSCALER: 'node-fleet-autoscaler',
-    NODE_FLEET_CLUSTER: JSON.stringify(cluster),
+    NODE_FLEET_CLUSTER: JSON.stringify(deployedCluster()),
     NODE_FLEET_CLUSTER_ID: CLUSTER_ID,
-    NODE_FLEET_MODE: 'act',
-    NODE_FLEET_POLICY: 'node-fleet',
-    NODE_FLEET_SETTINGS: '{"nodeCountMin":2,"nodeCountMax":5}',
     NODE_FLEET_TEMPLATES: JSON.stringify(shop.templates),
     NODE_FLEET_SUBNETS: JSON.stringify(shop.subnets),
-    NODE_FLEET_STATE_TABLE: STATE_TABLE,
-    NODE_FLEET_INBOX_KEY: `${CLUSTER_ID}#inbox`,
-    NODE_FLEET_JOURNAL_TABLE: JOURNAL_TABLE,
-    NODE_FLEET_JOURNAL_DAYS: '90',
     NODE_FLEET_KUBERNETES_URL: kubernetes.url,
-    NODE_FLEET_KUBERNETES_SECRET: KUBERNETES_SECRET,
     NODE_FLEET_PROMETHEUS_URL: prometheusUrl,
     NODE_FLEET_ALARM_TOPIC: shop.topic,
-    NODE_FLEET_METRIC_NAMESPACE: 'NodeFleet',
     NODE_FLEET_ALERT_SECRET: ALERT_SECRET,
     ...changes,
-  };
+  });
 }
 
 /** One cycle in a sandbox of its own, which must end by itself. */
@@ -135,12 +105,6 @@ async function cycleAgainst(
   written += sandbox.output;
   expect({ error, code }, sandbox.output).toEqual({ error: null, code: 0 });
   return { answer: result, sandbox };
-}
-
-async function state(): Promise<FleetState> {
-  const stored = stateIn(await shop.item(CLUSTER_ID));
-  expect(stored.kind).toBe('known');
-  return (stored as Extract<typeof stored, { kind: 'known' }>).state;
 }
 
 /** The newest record, read from its item alone. */
@@ -185,7 +149,7 @@ test('pods without room: two workers are launched as the intent says, and the ta
     ({ Tags }) => Tags?.some(({ Key }) => Key === INTENT_TAG) ?? false,
   );
   expect(launched).toHaveLength(2);
-  const { launches, known } = await state();
+  const { launches, known } = await shop.state();
   const tag = (n: number, key: string): string | undefined =>
     launched[n].Tags?.find(({ Key }) => Key === key)?.Value;
   expect(launches).toHaveLength(1);
@@ -273,7 +237,7 @@ test('Prometheus is down: nothing is removed, people are told once, and the read
   kubernetes.pods = kubernetes.pods.filter(({ metadata }) => !metadata.name.startsWith('wait-'));
   nodesJoin(workers, 1);
   // An hour has passed.
-  await shop.remember({ ...(await state()), lastScaleUpAtMs: Date.now() - HOUR_MS });
+  await shop.remember({ ...(await shop.state()), lastScaleUpAtMs: Date.now() - HOUR_MS });
 
   const nobody = `http://127.0.0.1:${String(await freePort())}`;
   const sandbox = new Sandbox('scheduled', environment(nobody));
@@ -311,7 +275,7 @@ test('an idle shop: a worker is tainted and drained, terminated when a later lis
   const before = (await shop.running()).length;
   const { answer } = await cycleAgainst(idle.url);
   expect(answer).toMatchObject({ outcome: 'decided', action: 'scaleDown', count: 1 });
-  const [drain] = (await state()).drains;
+  const [drain] = (await shop.state()).drains;
   const victim = drain.instanceId;
   expect(kubernetes.nodes.get(victim)!.spec?.taints).toEqual([
     { key: 'node-fleet/draining', value: drain.id, effect: 'NoSchedule' },
@@ -329,7 +293,7 @@ test('an idle shop: a worker is tainted and drained, terminated when a later lis
   await cycleAgainst(idle.url);
   expect(kubernetes.nodes.has(victim)).toBe(false);
   expect(kubernetes.secrets.has(`${victim}.node-password.k3s`)).toBe(false);
-  const after = await state();
+  const after = await shop.state();
   expect(after.drains).toEqual([]);
   expect(after.known).not.toContain(victim);
 });
@@ -340,7 +304,7 @@ const START = {
 };
 
 test('a spot notice is marked without the lock, and the node tainted; a stale or foreign one is not', async () => {
-  const [worker] = (await state()).known;
+  const [worker] = (await shop.state()).known;
   await shop.lock('someone-else', Date.now() + 60_000);
   const foreign = await shop.launch(ZONES[0], { Role: 'something-else' });
   const sandbox = new Sandbox('spot', environment(idle.url));
@@ -411,7 +375,7 @@ test('an alert with the right token leaves a kick, starts a cycle and is answere
 });
 
 test('where no cycle can be started the mark is made all the same, and the log says so', async () => {
-  const [, worker] = (await state()).known;
+  const [, worker] = (await shop.state()).known;
   const nobody = `http://127.0.0.1:${String(await freePort())}`;
   const sandbox = new Sandbox('spot', environment(idle.url, { AWS_ENDPOINT_URL_LAMBDA: nobody }));
   const { result } = await sandbox.invoke<{ outcome: string }>({

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { failureOf } from '../../../adapters/failure.ts';
 import { Prometheus } from '../../../adapters/prometheus/prometheus.ts';
 import { CPU_AS_WRITTEN, PENDING_AS_WRITTEN, type Metrics } from '../../../engine/index.ts';
 import { freePort, type Running } from './processes.ts';
@@ -156,10 +157,9 @@ test('a query is of the time it names, not of now', async () => {
 
 test('a Prometheus that is down fails as a whole', async () => {
   const nobody = new Prometheus(`http://127.0.0.1:${String(await freePort())}`);
-  expect(await nobody.queryMetrics(minute(1), [], AbortSignal.timeout(5_000))).toEqual({
-    ok: false,
-    certainty: 'refused',
-    reason: 'unavailable',
-  });
+  const failed = await nobody
+    .queryMetrics(minute(1), [], AbortSignal.timeout(5_000))
+    .catch((error: unknown) => failureOf(error));
+  expect(failed).toEqual({ ok: false, certainty: 'refused', reason: 'unavailable' });
   nobody.close();
 });

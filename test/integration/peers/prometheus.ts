@@ -36,6 +36,18 @@ export async function startPrometheus(
   const data = join(folder, 'data');
   const blocks = ['tsdb', 'create-blocks-from', 'openmetrics', '--max-block-duration=720h'];
   execFileSync('promtool', [...blocks, join(folder, 'series'), data], { stdio: 'pipe' });
+  return serve(folder, data, []);
+}
+
+/** A Prometheus that holds nothing yet, and takes what is written to it (see `Samples`). */
+export async function startEmptyPrometheus(): Promise<Running> {
+  installFromDebian(['prometheus'], ['prometheus']);
+  const folder = mkdtempSync(join(tmpdir(), 'node-fleet-prometheus-'));
+  writeFileSync(join(folder, 'prometheus.yml'), 'scrape_configs: []\n');
+  return serve(folder, join(folder, 'data'), ['--web.enable-remote-write-receiver']);
+}
+
+async function serve(folder: string, data: string, more: readonly string[]): Promise<Running> {
   const address = `127.0.0.1:${String(await freePort())}`;
   const running = await start(
     'prometheus',
@@ -44,6 +56,7 @@ export async function startPrometheus(
       `--storage.tsdb.path=${data}`,
       '--storage.tsdb.retention.time=10y',
       `--web.listen-address=${address}`,
+      ...more,
     ],
     `http://${address}`,
     `http://${address}/-/ready`,

@@ -1,14 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
-  CreateTableCommand,
-  DynamoDBClient,
-  GetItemCommand,
-  QueryCommand,
-  UpdateItemCommand,
-  type AttributeValue,
-} from '@aws-sdk/client-dynamodb';
-import {
   CreateLaunchTemplateCommand,
   DescribeImagesCommand,
   DescribeInstancesCommand,
@@ -24,18 +16,14 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import { CreateTopicCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
 import { CLUSTER_TAG, ROLE_TAG, WORKER_ROLE } from '../../../adapters/aws/ec2.ts';
-import type { FleetState } from '../../../engine/index.ts';
+import { CLUSTER_ID, CREDENTIALS, REGION, Tables } from './tables.ts';
 
-export const REGION = 'ap-southeast-1';
 export const ZONES = ['ap-southeast-1a', 'ap-southeast-1b'];
-export const CLUSTER_ID = 'node-fleet-test';
 export const KUBERNETES_SECRET = 'node-fleet/kubernetes-access';
 export const ALERT_SECRET = 'node-fleet/alert-token';
-export const STATE_TABLE = 'node-fleet-cluster-state';
-export const JOURNAL_TABLE = 'node-fleet-journal';
 
 /** What infra/ makes of the client’s AWS account, in moto. */
-export class Shop {
+export class Shop extends Tables {
   readonly awsEnvironment: Readonly<Record<string, string>>;
   /** Messages that reached people, as SNS delivered them. */
   readonly messages: { readonly Subject?: string; readonly Message?: string }[] = [];
@@ -48,24 +36,22 @@ export class Shop {
   topic = '';
   imageId = '';
   readonly #ec2: EC2Client;
-  readonly #dynamo: DynamoDBClient;
   readonly #secrets: SecretsManagerClient;
   readonly #sns: SNSClient;
   readonly #phone: Server;
 
   /** @param url moto’s */
   constructor(url: string) {
-    const credentials = { accessKeyId: 'testing', secretAccessKey: 'testing' };
-    const options = { endpoint: url, region: REGION, credentials };
+    super(url);
+    const options = { endpoint: url, region: REGION, credentials: CREDENTIALS };
     this.awsEnvironment = {
       AWS_ENDPOINT_URL: url,
       AWS_REGION: REGION,
-      AWS_ACCESS_KEY_ID: credentials.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+      AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
       AWS_EC2_METADATA_DISABLED: 'true',
     };
     this.#ec2 = new EC2Client(options);
-    this.#dynamo = new DynamoDBClient(options);
     this.#secrets = new SecretsManagerClient(options);
     this.#sns = new SNSClient(options);
     this.#phone = createServer((request, reply) => {
@@ -101,28 +87,7 @@ export class Shop {
     for (const zone of ZONES) {
       this.subnets[zone] = Subnets.find((each) => each.AvailabilityZone === zone)!.SubnetId!;
     }
-    await this.#dynamo.send(
-      new CreateTableCommand({
-        TableName: STATE_TABLE,
-        BillingMode: 'PAY_PER_REQUEST',
-        AttributeDefinitions: [{ AttributeName: 'cluster_id', AttributeType: 'S' }],
-        KeySchema: [{ AttributeName: 'cluster_id', KeyType: 'HASH' }],
-      }),
-    );
-    await this.#dynamo.send(
-      new CreateTableCommand({
-        TableName: JOURNAL_TABLE,
-        BillingMode: 'PAY_PER_REQUEST',
-        AttributeDefinitions: [
-          { AttributeName: 'cluster_id', AttributeType: 'S' },
-          { AttributeName: 'started_at_ms', AttributeType: 'N' },
-        ],
-        KeySchema: [
-          { AttributeName: 'cluster_id', KeyType: 'HASH' },
-          { AttributeName: 'started_at_ms', KeyType: 'RANGE' },
-        ],
-      }),
-    );
+    await this.buildTables();
     for (const [Name, SecretString] of [
       [KUBERNETES_SECRET, JSON.stringify(kubernetesAccess)],
       [ALERT_SECRET, alertToken],
@@ -141,9 +106,10 @@ export class Shop {
   }
 
   async stop(): Promise<void> {
-    for (const each of [this.#ec2, this.#dynamo, this.#secrets, this.#sns]) {
+    for (const each of [this.#ec2, this.#secrets, this.#sns]) {
       each.destroy();
     }
+    this.closeTables();
     this.#phone.closeAllConnections();
     await new Promise((resolve) => this.#phone.close(resolve));
   }
@@ -177,66 +143,7 @@ export class Shop {
     return (await this.instances()).filter(({ State }) => State?.Name === 'running');
   }
 
-  async item(key: string): Promise<Record<string, AttributeValue>> {
-    const command = new GetItemCommand({
-      TableName: STATE_TABLE,
-      Key: { cluster_id: { S: key } },
-      ConsistentRead: true,
-    });
-    return (await this.#dynamo.send(command)).Item ?? {};
-  }
-
-  /** Changes what the cluster remembers, as time or an earlier cycle would. */
-  async remember(state: FleetState): Promise<void> {
-    await this.#dynamo.send(
-      new UpdateItemCommand({
-        TableName: STATE_TABLE,
-        Key: { cluster_id: { S: CLUSTER_ID } },
-        UpdateExpression: 'SET #state = :state',
-        ExpressionAttributeNames: { '#state': 'state' },
-        ExpressionAttributeValues: { ':state': { S: JSON.stringify(state) } },
-      }),
-    );
-  }
-
-  async lock(owner: string, untilMs: number): Promise<void> {
-    await this.#dynamo.send(
-      new UpdateItemCommand({
-        TableName: STATE_TABLE,
-        Key: { cluster_id: { S: CLUSTER_ID } },
-        UpdateExpression: 'SET #owner = :owner, lock_expiry = :until, holder_deadline = :until',
-        ExpressionAttributeNames: { '#owner': 'owner' },
-        ExpressionAttributeValues: {
-          ':owner': { S: owner },
-          ':until': { N: String(Math.ceil(untilMs / 1000)) },
-        },
-      }),
-    );
-  }
-
-  async unlock(): Promise<void> {
-    await this.#dynamo.send(
-      new UpdateItemCommand({
-        TableName: STATE_TABLE,
-        Key: { cluster_id: { S: CLUSTER_ID } },
-        UpdateExpression: 'REMOVE #owner',
-        ExpressionAttributeNames: { '#owner': 'owner' },
-      }),
-    );
-  }
-
   async putSecret(SecretId: string, SecretString: string): Promise<void> {
     await this.#secrets.send(new PutSecretValueCommand({ SecretId, SecretString }));
-  }
-
-  async journal(key: string): Promise<readonly Record<string, AttributeValue>[]> {
-    const { Items = [] } = await this.#dynamo.send(
-      new QueryCommand({
-        TableName: JOURNAL_TABLE,
-        KeyConditionExpression: 'cluster_id = :key',
-        ExpressionAttributeValues: { ':key': { S: key } },
-      }),
-    );
-    return Items;
   }
 }

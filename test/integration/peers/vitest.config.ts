@@ -10,7 +10,10 @@ export default defineConfig({
   define: { NODE_FLEET_ENGINE_DIGEST: JSON.stringify(engineDigest(root)) },
   test: {
     include: ['test/integration/peers/**/*.test.ts'],
-    globalSetup: ['test/integration/peers/control-plane/build.ts'],
+    globalSetup: [
+      'test/integration/peers/build-bundle.ts',
+      'test/integration/peers/control-plane/build.ts',
+    ],
     pool: 'threads',
     // Of the SDK, under Node 20.
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
