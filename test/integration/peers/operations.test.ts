@@ -24,15 +24,8 @@ import { startMoto } from './moto.ts';
 import { freePort, type Running } from './processes.ts';
 import { SCRAPE_MS, shopSeries, startPrometheus } from './prometheus.ts';
 import { Sandbox } from './sandbox.ts';
-import {
-  CLUSTER_ID,
-  JOURNAL_TABLE,
-  KUBERNETES_SECRET,
-  REGION,
-  Shop,
-  STATE_TABLE,
-  ZONES,
-} from './shop.ts';
+import { KUBERNETES_SECRET, Shop, ZONES } from './shop.ts';
+import { CLUSTER_ID, JOURNAL_TABLE, REGION, STATE_TABLE } from './tables.ts';
 
 // What operators do: the policy document with its kill switch, a hold, a freeze, a shadow, the doctor. One story.
 
@@ -53,7 +46,6 @@ let lambdaUrl = '';
 let written = '';
 
 beforeAll(async () => {
-  execFileSync('npm', ['run', 'bundle'], { cwd: ROOT, stdio: 'pipe' });
   kubernetes = await FakeKubernetes.start(certificate);
   kubernetes.token = TOKEN;
   moto = await startMoto();
