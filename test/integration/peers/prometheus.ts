@@ -47,6 +47,22 @@ export async function startEmptyPrometheus(): Promise<Running> {
   return serve(folder, join(folder, 'data'), ['--web.enable-remote-write-receiver']);
 }
 
+/** A Prometheus that scrapes these targets, by job, every second. */
+export async function startScrapingPrometheus(
+  targets: Readonly<Record<string, readonly string[]>>,
+): Promise<Running> {
+  installFromDebian(['prometheus'], ['prometheus']);
+  const folder = mkdtempSync(join(tmpdir(), 'node-fleet-prometheus-'));
+  const jobs = Object.entries(targets).map(([job, addresses]) => ({
+    job_name: job,
+    static_configs: [{ targets: addresses }],
+  }));
+  // JSON is YAML too.
+  const config = { global: { scrape_interval: '1s', scrape_timeout: '1s' }, scrape_configs: jobs };
+  writeFileSync(join(folder, 'prometheus.yml'), JSON.stringify(config));
+  return serve(folder, join(folder, 'data'), []);
+}
+
 async function serve(folder: string, data: string, more: readonly string[]): Promise<Running> {
   const address = `127.0.0.1:${String(await freePort())}`;
   const running = await start(
