@@ -1268,10 +1268,15 @@ const drainsEnd: Invariant = {
   watch(facts, fail) {
     const overdue = new Map<string, number>();
     let lastModeIsAct = false;
+    // Of the last cycle: the next one takes their taints off.
+    let undone = new Set<string>();
     return {
-      decided: ({ decided }) => {
+      decided: ({ decided, events }) => {
         if (decided !== null) {
           lastModeIsAct = decided.view.mode === 'act';
+          undone = new Set(
+            events.flatMap(({ code, subject }) => (code === 'drain-undone' ? [subject] : [])),
+          );
         }
       },
       finished: (_, world) => {
@@ -1301,7 +1306,11 @@ const drainsEnd: Invariant = {
           .listNodes()
           .find(
             ({ name, taintIntentId }) =>
-              taintIntentId !== null && ids.has(name) && !drained.has(name) && !marked.has(name),
+              taintIntentId !== null &&
+              ids.has(name) &&
+              !drained.has(name) &&
+              !marked.has(name) &&
+              !undone.has(name),
           );
         if (stray !== undefined) {
           fail(`${stray.name} carries our taint ${stray.taintIntentId}, and no drain is behind it`);
