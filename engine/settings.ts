@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * Every setting is described once, here and beside its policy: default, range, step, unit and help. The command

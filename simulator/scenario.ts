@@ -3,7 +3,7 @@
  * settings, their ranges and their defaults are written; scenarios/README.md lists them, and a test
  * holds the two together.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { adviceOn, shown } from './complaint.ts';
 import { CREDIT_MODES } from './credits.ts';
 import { canMeet, FAULT_MODES, type Fault } from './faults/index.ts';

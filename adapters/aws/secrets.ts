@@ -1,5 +1,5 @@
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { z } from 'zod';
+import * as z from 'zod';
 import { CallFailed } from '../failure.ts';
 import type { AccessSource, KubernetesAccess } from '../kubernetes/client.ts';
 

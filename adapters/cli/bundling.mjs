@@ -25,3 +25,11 @@ export function bundleForNode(root) {
     },
   };
 }
+
+/**
+ * The same for Lambda: minified, and of the SDK's ES modules only what is called. Of its CommonJS everything would stay.
+ * @param {string} root
+ */
+export function bundleForLambda(root) {
+  return { ...bundleForNode(root), minify: true, mainFields: ['module', 'main'] };
+}

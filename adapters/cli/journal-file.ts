@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, format, parse } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   configurePolicy,
   JOURNAL_SCHEMA,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Check } from '../aws/doctor.ts';
 import { newCommand } from '../cli/command.ts';
 import { EXIT_CHECK_FAILED } from '../cli/failure.ts';

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ScheduledAnswer } from '../../../adapters/aws/handler.ts';
-import { bundleForNode } from '../../../adapters/cli/bundling.mjs';
+import { bundleForLambda } from '../../../adapters/cli/bundling.mjs';
 import { root } from '../../adapters/cli/program.ts';
 import { nodeBinary } from '../node-binary.ts';
 import { Peers, ShopCluster, tick } from './cluster.ts';
@@ -35,8 +35,8 @@ afterAll(async () => {
 
 async function bundled(entry: string): Promise<Uint8Array> {
   const outfile = join(folder, 'index.mjs');
-  const options = { ...bundleForNode(root), entryPoints: [entry], outfile, minify: true };
-  const { outputFiles = [] } = await build({ ...options, write: false });
+  const options = { ...bundleForLambda(root), entryPoints: [entry], outfile, write: false };
+  const { outputFiles = [] } = await build(options);
   return outputFiles[0].contents;
 }
 

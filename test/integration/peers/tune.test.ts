@@ -127,9 +127,11 @@ describe('a session on a terminal', () => {
     shell.press('q');
     expect(await exitCode()).toBe(0);
     expect(readFileSync(file, 'utf8')).toContain('stepNodes: 2');
-    expect(shell.text.replaceAll('\n', '')).toContain(
-      '--policy sustained --set stepNodes=3 --set lowSeconds=300 --seed 1 --peak-nodes 8',
-    );
+    await until(() => {
+      expect(shell.text.replaceAll('\n', '')).toContain(
+        '--policy sustained --set stepNodes=3 --set lowSeconds=300 --seed 1 --peak-nodes 8',
+      );
+    });
   });
 
   test('a window made too small says so, and goes on when it is large enough', async () => {
