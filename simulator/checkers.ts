@@ -1565,7 +1565,11 @@ const liveness: Invariant = {
           return;
         }
         idleSinceMs = Math.min(idleSinceMs, nowMs);
-        if (nowMs - idleSinceMs < patienceMs) {
+        // A policy that reads pending pods its own way, and was shown nothing, cannot have seen them.
+        const blind = record?.decided?.view.metrics.custom.some(
+          ({ reading }) => reading.missing !== null,
+        );
+        if (blind === true || nowMs - idleSinceMs < patienceMs) {
           return;
         }
         idleCycles++;
