@@ -507,7 +507,7 @@ function plan(
   memory: readonly number[],
   { seen, view }: Reconciled,
 ): FleetState {
-  const { state, epoch, nowMs } = act;
+  const { state } = act;
   const acts = decision.action !== 'hold' || decision.repair > 0;
   // What is meant to be there is first learnt from what is, once that can be believed.
   const believed = view.instancesKnown && !view.contradicted;
@@ -515,9 +515,12 @@ function plan(
   if (!acts && desired === state.desired && sameMemory(memory, state.memory)) {
     return state;
   }
-  if (!acts) {
-    return stateWith(state, { desired, memory });
-  }
+  const after = stateWith(state, { desired, memory });
+  return acts ? withIntents(after, act, decision, seen) : after;
+}
+
+function withIntents(state: FleetState, act: Act, decision: Decision, seen: Seen): FleetState {
+  const { epoch, nowMs } = act;
   const policy = act.input.configured.policy.name;
   const launches =
     decision.launches.length === 0
@@ -540,8 +543,6 @@ function plan(
     };
   });
   return stateWith(state, {
-    desired,
-    memory,
     launches,
     drains: begun.length === 0 ? state.drains : [...state.drains, ...begun],
     lastScaleUpAtMs: decision.action === 'scaleUp' ? nowMs : state.lastScaleUpAtMs,
@@ -586,15 +587,17 @@ function attempt(
 /** What a person should know about pods that stay without room: no node could hold them (S13), or max is reached. */
 function raiseAlarms(act: Act, view: View, explanation: Explanation): void {
   const { cluster } = act.input;
-  view.shapes.forEach((shape, s) => {
-    if (
-      view.unschedulable[s]! > 0 &&
-      !isHelpable(shape, cluster, provenTemplate(view.workers, cluster.template))
-    ) {
+  let waiting = false;
+  for (let s = 0; s < view.shapes.length; s++) {
+    if (view.unschedulable[s]! === 0) {
+      continue;
+    }
+    waiting = true;
+    const shape = view.shapes[s]!;
+    if (!isHelpable(shape, cluster, provenTemplate(view.workers, cluster.template))) {
       act.alarms.push({ code: 'pods-no-node-can-hold', subject: shape.key });
     }
-  });
-  const waiting = view.unschedulable.some((count) => count > 0);
+  }
   const rule = waiting ? firstBlocking(explanation)?.rule : undefined;
   if (rule === 'max') {
     act.alarms.push({ code: 'at-max-with-pods-unschedulable', subject: cluster.id });

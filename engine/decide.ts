@@ -85,9 +85,6 @@ export function decide(
       ? fleet
       : { ...fleet, arriving: fleet.arriving + repair, supply: fleet.supply + repair };
   const proposal = policy.propose({ view, fleet: repaired, cluster, settings, memory });
-  for (const rule of proposal.rules) {
-    rules.push(rule);
-  }
   if (proposal.action === 'hold' || proposal.count === 0) {
     return {
       decision: {
@@ -99,10 +96,17 @@ export function decide(
         desired: wantedBefore,
       },
       memory: proposal.memory,
-      explanation: { level: proposal.level, proposed: 0, rules },
+      explanation: {
+        level: proposal.level,
+        proposed: 0,
+        rules: rules.length === 0 ? proposal.rules : [...rules, ...proposal.rules],
+      },
     };
   }
 
+  for (const rule of proposal.rules) {
+    rules.push(rule);
+  }
   const direction = proposal.action === 'scaleUp' ? 'up' : 'down';
   const asked = ask(direction, proposal.count, proposal.evidence, repair);
   passGuards(asked, input, rules, false);

@@ -201,13 +201,14 @@ export type Process<T> = Generator<Yielded, T, never>;
 
 /**
  * What `yield*` goes through for one effect: it asks, and ends with the answer. A generator of a single `yield` would say the
- * same, and cost several times as much; a cycle does this eight times.
+ * same, and cost several times as much; a cycle does this eight times. It is its own result, first asked and then answered.
  */
 class Asking<Asked extends Yielded, Answer> {
-  #asked: Asked | null;
+  value: Asked | Answer;
+  done = true;
 
   constructor(asked: Asked) {
-    this.#asked = asked;
+    this.value = asked;
   }
 
   [Symbol.iterator](): this {
@@ -215,12 +216,11 @@ class Asking<Asked extends Yielded, Answer> {
   }
 
   next(answer: Answer): IteratorResult<Asked, Answer> {
-    const asked = this.#asked;
-    if (asked === null) {
-      return { value: answer, done: true };
+    this.done = !this.done;
+    if (this.done) {
+      this.value = answer;
     }
-    this.#asked = null;
-    return { value: asked, done: false };
+    return this as IteratorResult<Asked, Answer>;
   }
 }
 

@@ -101,9 +101,9 @@ export function absencesToConfirm(
   instances: readonly Instance[] | null,
   nodes: readonly KubeNode[] | null,
   nowMs: number,
-): string[] {
+): readonly string[] {
   if (instances === null) {
-    return [];
+    return NOBODY;
   }
   const overdue: string[] = [];
   for (const { instanceId, sinceMs } of state.absent) {
@@ -261,12 +261,8 @@ function join(seen: Seen, state: FleetState): Joined {
   if (instances === null) {
     return NOT_JOINED;
   }
-  const nodeOf: (KubeNode | null)[] = [];
-  const podsOf: (NodePods | null)[] = [];
-  for (let n = 0; n < instances.length; n++) {
-    nodeOf.push(null);
-    podsOf.push(null);
-  }
+  const nodeOf = new Array<KubeNode | null>(instances.length).fill(null);
+  const podsOf = new Array<NodePods | null>(instances.length).fill(null);
   const orphanNodes: string[] = [];
   const perNode = pods?.perNode ?? [];
   const unmatched: string[] = [];
@@ -357,10 +353,12 @@ function join(seen: Seen, state: FleetState): Joined {
  * supply that cannot be seen, or an empty page would be bought again (S6, S16).
  */
 function withUnlisted(state: FleetState, ids: readonly string[], nowMs: number): FleetState {
-  return withAbsent(
-    state,
-    ids.map((id) => vanishedAt(id, nowMs, false)),
-  );
+  return ids.length === 0
+    ? state
+    : withAbsent(
+        state,
+        ids.map((id) => vanishedAt(id, nowMs, false)),
+      );
 }
 
 /** The state that knows these instances too, though no list shows them; the same state when there are none. */
@@ -533,6 +531,9 @@ function isJustAsKnown(instances: readonly Instance[], state: FleetState): boole
 /** Drops launches that are answered in full or given up, and drains whose instance is gone. */
 function forgetSettledIntents(state: FleetState, seen: Seen): FleetState {
   let { launches, drains } = state;
+  if (launches.length === 0 && drains.length === 0) {
+    return state;
+  }
   if (launches.some((intent) => unansweredCount(intent) === 0)) {
     launches = launches.filter((intent) => unansweredCount(intent) > 0);
   }
@@ -557,6 +558,9 @@ function noteJoined(
   { newlyReady }: Joined,
   events: readonly CycleEvent[],
 ): FleetState {
+  if (events.length === 0 && newlyReady.length === 0) {
+    return state;
+  }
   const kept = events.some(({ code }) => code === 'gone' || code === 'disowned')
     ? inBoth(state.joined, state.known)
     : state.joined;
@@ -903,10 +907,10 @@ function drainsToUndo(
   events: CycleEvent[],
   alarms: Alarm[],
 ): { state: FleetState; ids: ReadonlySet<string>; voided: ReadonlySet<string> } {
-  const reversible = state.drains.filter((drain) => drain.stage !== 'terminating');
-  if (reversible.length === 0) {
+  if (state.drains.every(({ stage }) => stage === 'terminating')) {
     return { state, ids: NO_UNDONE, voided: NO_UNDONE };
   }
+  const reversible = state.drains.filter(({ stage }) => stage !== 'terminating');
   const { settings } = configured;
   const view = makeView(seen, state, workers, false);
   const waiting = seen.pods === null ? null : helpablePods(view, cluster, 0);

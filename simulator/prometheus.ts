@@ -65,14 +65,21 @@ export class Prometheus {
   /** `idle[scrape % scrapes][slot]`, seconds summed over the node’s CPUs. */
   readonly #idle: Float64Array[];
   readonly #scrapedAtMs: Float64Array;
+  /** The last one, and its place: `scrape % scrapes`. */
   #scrape = -1;
-  /** When each slot’s counters were 0, and the first and last scrape that got it; -1 when none did. */
+  #at = 0;
+  /**
+   * When each slot’s counters were 0, and the first and last scrape for which its exporter was up: -1 when none was, and
+   * `ON` for the last as long as it is. So a scrape writes nothing by slot but what it saw.
+   */
   #bootedAtMs: Float64Array;
   #first: Int32Array;
   #last: Int32Array;
-  /** The first and last scrape to which each slot was a target, whether or not it answered; -1 when it never was. */
+  /** The first and last scrape to which each slot was a target, whether or not it answered; likewise. */
   #targetFirst: Int32Array;
   #targetLast: Int32Array;
+  #upCount = 0;
+  #targets = 0;
   #tracked: number[] = [];
   /** The last scrape after which a node’s series is not plain: a sample was missed, or its counters began anew; -1: none. */
   #disturbed: Int32Array;
@@ -143,6 +150,7 @@ export class Prometheus {
 
   /** A node’s exporter came up, for the first time or again; its counters count from `bootedAtMs`. */
   track(slot: number, bootedAtMs: number): void {
+    this.#upCount += this.#last[slot] === ON ? 0 : 1;
     let at = this.#tracked.length;
     while (at > 0 && this.#tracked[at - 1] > slot) {
       at--;
@@ -153,8 +161,8 @@ export class Prometheus {
     }
     this.#tracked.splice(at, 0, slot);
     this.#bootedAtMs[slot] = bootedAtMs;
-    this.#first[slot] = -1;
-    this.#last[slot] = -1;
+    this.#first[slot] = this.#scrape + 1;
+    this.#last[slot] = ON;
     this.#targetFirst[slot] = -1;
     this.#targetLast[slot] = -1;
     this.#disturbed[slot] = -1;
@@ -170,6 +178,35 @@ export class Prometheus {
     for (let scrape = from; scrape <= this.#scrape; scrape++) {
       this.#idle[scrape % this.#scrapes]![slot] = NO_SAMPLE;
     }
+    if (this.#first[slot]! < 0) {
+      this.#first[slot] = this.#scrape + 1;
+    }
+    this.#last[slot] = ON;
+  }
+
+  /** Its exporter went down. */
+  lose(slot: number): void {
+    this.#upCount--;
+    const everUp = this.#first[slot]! <= this.#scrape;
+    this.#first[slot] = everUp ? this.#first[slot]! : -1;
+    this.#last[slot] = everUp ? this.#scrape : -1;
+  }
+
+  /** Discovery knows of a node that has been tracked: it is a target, whether or not its machine is on. */
+  discover(slot: number): void {
+    this.#targets++;
+    if (this.#targetFirst[slot]! < 0) {
+      this.#targetFirst[slot] = this.#scrape + 1;
+    }
+    this.#targetLast[slot] = ON;
+  }
+
+  /** Its node object is gone. */
+  undiscover(slot: number): void {
+    this.#targets--;
+    const everTarget = this.#targetFirst[slot]! <= this.#scrape;
+    this.#targetFirst[slot] = everTarget ? this.#targetFirst[slot]! : -1;
+    this.#targetLast[slot] = everTarget ? this.#scrape : -1;
   }
 
   /** Whether a slot’s samples have all left the window, so that the slot may be used again. */
@@ -179,18 +216,9 @@ export class Prometheus {
 
   /**
    * One scrape.
-   * @param upSlots slots whose exporter answers, the first `upCount` of the array
    * @param idleSeconds idle counters by slot
-   * @param targets slots that discovery knows, those which are up among them: a machine that is off is a target as long as it
-   * has a node object
    */
-  scrape(
-    nowMs: number,
-    upSlots: Int32Array,
-    upCount: number,
-    idleSeconds: Float64Array,
-    targets: readonly number[],
-  ): void {
+  scrape(nowMs: number, idleSeconds: Float64Array): void {
     this.#isUp = !this.isDown(nowMs);
     const [kubeLuck, shopLuck, nodesLuck] = this.#drawLuck();
     if (!this.#isUp) {
@@ -198,39 +226,30 @@ export class Prometheus {
     }
     const scrape = ++this.#scrape;
     const at = scrape % this.#scrapes;
-    const row = this.#idle[at]!;
-    const first = this.#first;
-    const last = this.#last;
     const failedRatio = this.#failedRatio;
+    this.#at = at;
     this.#scrapedAtMs[at] = nowMs;
-    let scraped = upCount;
-    for (let i = 0; i < upCount; i++) {
-      const slot = upSlots[i]!;
-      if (failedRatio > 0 && nodeLuck(nodesLuck, slot) < failedRatio) {
-        row[slot] = NO_SAMPLE;
-        this.#disturbed[slot] = scrape;
-        scraped--;
-        continue;
-      }
-      row[slot] = idleSeconds[slot]!;
-      if (first[slot]! < 0) {
-        first[slot] = scrape;
-      }
-      last[slot] = scrape;
-    }
-    for (const slot of targets) {
-      if (this.#targetFirst[slot]! < 0) {
-        this.#targetFirst[slot] = scrape;
-      }
-      this.#targetLast[slot] = scrape;
-    }
-    this.#targetCount[at] = targets.length;
-    this.#scrapedCount[at] = scraped;
-    this.#kubeScraped[at] = kubeLuck < this.#failedRatio ? 0 : 1;
-    this.#shopScraped[at] = shopLuck < this.#failedRatio ? 0 : 1;
-    if (scrape % this.#scrapes === 0) {
+    this.#idle[at]!.set(idleSeconds);
+    this.#targetCount[at] = this.#targets;
+    this.#scrapedCount[at] = this.#upCount - (failedRatio > 0 ? this.#fail(nodesLuck) : 0);
+    this.#kubeScraped[at] = kubeLuck < failedRatio ? 0 : 1;
+    this.#shopScraped[at] = shopLuck < failedRatio ? 0 : 1;
+    if (at === 0) {
       this.#forget(scrape);
     }
+  }
+
+  /** Takes out what the newest scrape did not get of those that are up; returns how many. */
+  #fail(nodesLuck: number): number {
+    let failed = 0;
+    for (const slot of this.#tracked) {
+      if (this.#last[slot] === ON && nodeLuck(nodesLuck, slot) < this.#failedRatio) {
+        this.#idle[this.#at]![slot] = NO_SAMPLE;
+        this.#disturbed[slot] = this.#scrape;
+        failed++;
+      }
+    }
+    return failed;
   }
 
   /** Whether Prometheus itself is down. */
@@ -265,7 +284,7 @@ export class Prometheus {
     if (!this.#isUp) {
       return;
     }
-    const at = this.#scrape % this.#scrapes;
+    const at = this.#at;
     this.#memoryPercent[at] = memoryPercent;
     this.#unschedulablePods[at] = unschedulablePods;
     this.#latencyP95Ms[at] = latencyP95Ms;
@@ -487,6 +506,8 @@ export class Prometheus {
   }
 }
 
+/** Of the last scrape: there is none yet. */
+const ON = 0x7fffffff;
 const NO_LUCK = [1, 1, 0] as const;
 
 /** One node’s luck in a scrape, in [0, 1), of what was drawn for all of them: MurmurHash3’s finalizer. */

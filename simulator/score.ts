@@ -119,7 +119,7 @@ export class Meter {
   #late = 0;
   #retried = 0;
   #stayedAway = 0;
-  #minute = -1;
+  #minuteEndsAtMs = 0;
   #minuteArrived = 0;
   #minuteBad = 0;
   #badMinutes = 0;
@@ -162,10 +162,9 @@ export class Meter {
     this.#late += world.lateRequests;
     this.#retried += world.retriedRequests;
     this.#stayedAway += world.stayedAwayRequests;
-    const minute = Math.floor(world.nowMs / 60_000);
-    if (minute !== this.#minute) {
+    if (world.nowMs >= this.#minuteEndsAtMs) {
       this.#closeMinute();
-      this.#minute = minute;
+      this.#minuteEndsAtMs = (Math.floor(world.nowMs / 60_000) + 1) * 60_000;
     }
     this.#minuteArrived += world.arrivedRequests;
     this.#minuteBad += world.lostRequests + world.lateRequests;

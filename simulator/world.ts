@@ -121,11 +121,12 @@ class WaitingPods {
 
 /** Pods that start or end together, by the step in which they do: a wheel of lists of (slot, generation, shape, count). */
 class Cohorts {
+  /** As many as a power of two. */
   #wheel: number[][] = Array.from({ length: 16 }, () => []);
 
   /** What is due in a step; whoever takes it empties it. */
   at(step: number): number[] {
-    return this.#wheel[step % this.#wheel.length]!;
+    return this.#wheel[step & (this.#wheel.length - 1)]!;
   }
 
   /** Adds one pod, due `steps` after the step `now`. */
@@ -255,7 +256,7 @@ export class World {
   #events: NodeEvent[] = [];
   #instancesCache: readonly Instance[] | null = null;
   #nodesCache: readonly KubeNode[] | null = null;
-  #podsCache: readonly NodePods[] | null = null;
+  #podsCache: Pods | null = null;
   readonly #billed: BilledInstance[] = [];
 
   // ---- pods, by slot × shape
@@ -383,7 +384,7 @@ export class World {
       this.market.pass(this, nowMs);
     }
     this.#mature(k);
-    this.prometheus.scrape(nowMs, this.#up, this.#upCount, this.#idleSeconds, this.#noded);
+    this.prometheus.scrape(nowMs, this.#idleSeconds);
     this.prometheus.setGauges(
       this.#memoryPercent(),
       this.unschedulableTotal,
@@ -422,7 +423,7 @@ export class World {
     const shapes = this.#shapeCount;
     const up = this.#up;
     const running = this.#running;
-    const others = this.#othersMillicpu;
+    const othersMillicpu = this.#othersMillicpu;
     const idle = this.#idleSeconds;
     const usedMillicpu = this.#usedMillicpu;
     const credits = this.#credits;
@@ -432,31 +433,46 @@ export class World {
     let open = 0;
     let busiestMillicpu = 0;
     const upCount = this.#upCount;
+    // Nodes that run the same do the same: only the first of a row of them is worked out.
+    let webBefore = -1;
+    let otherBefore = -1;
+    let served = 0;
+    let room = 0;
+    let idleGainSeconds = 0;
+    let seenHere = 0;
+    let usedHere = 0;
     for (let i = 0; i < upCount; i++) {
       const slot = up[i]!;
-      const other = systemMillicpu + others[slot]!;
-      const capacity = limited ? credits.capacityMillicpu(slot) : millicpu;
-      const room = capacity - other;
       const web = running[slot * shapes]!;
-      let served = web * perPod;
-      if (served > room) {
-        served = room > 0 ? room : 0;
+      const others = othersMillicpu[slot]!;
+      if (limited || web !== webBefore || others !== otherBefore) {
+        webBefore = web;
+        otherBefore = others;
+        const other = systemMillicpu + others;
+        const capacity = limited ? credits.capacityMillicpu(slot) : millicpu;
+        room = capacity - other;
+        const wanted = web * perPod;
+        served = wanted > room ? (room > 0 ? room : 0) : wanted;
+        if (web > 0) {
+          const busy = room > served ? served + other : millicpu;
+          if (busy > busiestMillicpu) {
+            busiestMillicpu = busy;
+          }
+        }
+        if (room > served) {
+          idleGainSeconds = ((millicpu - other - served) / 1000) * seconds;
+          seenHere = served;
+        } else {
+          idleGainSeconds = 0;
+          seenHere = web > 0 && millicpu > other ? millicpu - other : 0;
+        }
+        usedHere = room > 0 ? other + served : capacity;
       }
       used += served;
-      if (web > 0) {
-        open += room > 0 ? room : 0;
-        const busy = room > served ? served + other : millicpu;
-        if (busy > busiestMillicpu) {
-          busiestMillicpu = busy;
-        }
-      }
-      if (room > served) {
-        idle[slot] = idle[slot]! + ((millicpu - other - served) / 1000) * seconds;
-        seen += served;
-      } else if (web > 0) {
-        seen += millicpu > other ? millicpu - other : 0;
-      }
-      usedMillicpu[slot] = room > 0 ? other + served : capacity;
+      open += web > 0 && room > 0 ? room : 0;
+      idle[slot] = idle[slot]! + idleGainSeconds;
+      seen += seenHere;
+      usedMillicpu[slot] = usedHere;
     }
     credits?.spend(up, upCount, usedMillicpu);
     this.usageMillicpu = seen;
@@ -730,6 +746,7 @@ export class World {
     const bootedAtMs = this.#launchedAtMs[slot]! + 10_000;
     this.#idleSeconds[slot] = this.#idleSince(Math.max(0, atMs - bootedAtMs));
     this.#startMachine(slot, bootedAtMs);
+    this.prometheus.discover(slot);
     this.#nodeChanged(slot);
     this.#podsCache = null;
   }
@@ -803,6 +820,7 @@ export class World {
       this.#up[at] = moved;
       this.#upAt[moved] = at;
       this.#upAt[slot] = -1;
+      this.prometheus.lose(slot);
     }
     this.#podsChanged(slot);
   }
@@ -1123,6 +1141,7 @@ export class World {
     }
     this.#joined[slot] = 0;
     this.#noded.splice(this.#noded.indexOf(slot), 1);
+    this.prometheus.undiscover(slot);
     this.#nodesCache = null;
     this.#podsCache = null;
     return true;
@@ -1251,12 +1270,15 @@ export class World {
 
   /** Pods by node and shape, and those without room. */
   listPods(): Pods {
-    const perNode = (this.#podsCache ??= this.#noded.map((slot) => this.#nodePods(slot)));
-    const unschedulable: number[] = [];
-    for (let s = 0; s < this.#shapeCount; s++) {
-      unschedulable.push(this.#unschedulable[s]!);
-    }
-    return { shapes: this.shapes, unschedulable, perNode };
+    const last = this.#podsCache;
+    const same = last?.unschedulable.every((count, s) => count === this.#unschedulable[s]) ?? false;
+    return last !== null && same
+      ? last
+      : (this.#podsCache = {
+          shapes: this.shapes,
+          unschedulable: Array.from(this.#unschedulable),
+          perNode: last?.perNode ?? this.#noded.map((slot) => this.#nodePods(slot)),
+        });
   }
 
   #nodePods(slot: number): NodePods {

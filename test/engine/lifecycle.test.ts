@@ -466,7 +466,7 @@ describe('an instance that vanished without a trace', () => {
 
   test('is asked for as well where only a dead node still tells of it: EC2 forgets, nodes do not', () => {
     const { instances } = fleetOf(3);
-    const asked = (changes: Partial<KubeNode>): string[] => {
+    const asked = (changes: Partial<KubeNode>): readonly string[] => {
       const dead = { ready: false, readyChangedAtMs: NOW - 300_000, ...changes };
       return absencesToConfirm(state(), instances, [node('i-77', dead)], NOW);
     };

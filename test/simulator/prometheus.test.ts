@@ -153,6 +153,7 @@ class Fleet {
     const node = { slot, bootedAtMs, atMs: [], targetAtMs: [], idle: [], all: [] };
     this.#idle[slot] = idleSeconds;
     this.prometheus.track(slot, node.bootedAtMs);
+    this.prometheus.discover(slot);
     this.series.push(node);
     this.up.push(node);
     return node;
@@ -161,8 +162,11 @@ class Fleet {
   /** @param keepsNode its machine is off, and Kubernetes still has its node: it may come up again */
   stop(node: Series, keepsNode = false): void {
     this.up.splice(this.up.indexOf(node), 1);
+    this.prometheus.lose(node.slot);
     if (keepsNode) {
       this.#off.push(node);
+    } else {
+      this.prometheus.undiscover(node.slot);
     }
   }
 
@@ -180,9 +184,7 @@ class Fleet {
   /** The next scrape; then each node idles for this share of the time until the one after. */
   scrape(idleShare: (node: Series) => number): void {
     this.#scrape++;
-    const slots = Int32Array.from([...this.up.map((node) => node.slot), 0, 0]);
-    const targets = [...this.up, ...this.#off].map((node) => node.slot);
-    this.prometheus.scrape(this.nowMs, slots, this.up.length, this.#idle, targets);
+    this.prometheus.scrape(this.nowMs, this.#idle);
     const { failedScrapePercent = 0, outages = [] } = this.#failures?.settings ?? {};
     const nodesLuck =
       failedScrapePercent > 0
@@ -203,7 +205,7 @@ class Fleet {
     }
     if (!isDown) {
       [...this.up, ...this.#off].forEach((node) => node.targetAtMs.push(this.nowMs));
-      this.#made.push({ atMs: this.nowMs, up: targets.length, got });
+      this.#made.push({ atMs: this.nowMs, up: this.up.length + this.#off.length, got });
     }
   }
 
@@ -502,20 +504,20 @@ describe('the CPU query', () => {
 
   it('a machine that is off is a target as long as it has a node: it lowers the coverage', () => {
     const { prometheus } = new Fleet();
-    const [up, idle] = [Int32Array.of(0), new Float64Array(8)];
-    prometheus.track(0, T - 3_600_000);
-    prometheus.track(1, T - 3_600_000);
+    const idle = new Float64Array(8);
+    for (const slot of [0, 1]) {
+      prometheus.track(slot, T - 3_600_000);
+      prometheus.discover(slot);
+    }
     const coverages: number[] = [];
     for (let n = 0; n < 90; n++) {
       // The second goes off at 10 min, and is forgotten by Kubernetes at 15.
-      const targets = n < 60 ? [0, 1] : [0];
-      prometheus.scrape(
-        T + n * 15_000,
-        n < 40 ? Int32Array.of(0, 1) : up,
-        n < 40 ? 2 : 1,
-        idle,
-        targets,
-      );
+      if (n === 40) {
+        prometheus.lose(1);
+      } else if (n === 60) {
+        prometheus.undiscover(1);
+      }
+      prometheus.scrape(T + n * 15_000, idle);
       prometheus.setGauges(50, 0, 0, 0, 0);
       const { cpuPercent, memoryPercent } = prometheus.query(T + n * 15_000);
       if (n % 20 === 19) {
@@ -639,7 +641,7 @@ describe('a query at an instant', () => {
 
   it('knows no memory when no node is up, but still what others export', () => {
     const prometheus = new Prometheus(15_000, CORES, 4);
-    prometheus.scrape(T, new Int32Array(4), 0, new Float64Array(4), []);
+    prometheus.scrape(T, new Float64Array(4));
     prometheus.setGauges(50, 2, 80, 10, 4);
     expect(asked(prometheus, T)).toEqual(['empty', 'empty', 2, 80, 10]);
   });

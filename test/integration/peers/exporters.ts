@@ -25,6 +25,10 @@ export function recordScrapes(world: World, samples: Samples): void {
   const bootedAtMs = new Map(
     world.aliveInstances().map(({ id, launchedAtMs }) => [id, launchedAtMs + BOOTS_IN_MS]),
   );
+  // Whose exporter is up: the fleet that there was before the first step has the first slots.
+  const slots = new Map(
+    world.aliveInstances().map((_, slot) => [world.instanceIdAt(slot), slot] as const),
+  );
   let known = new Set<string>();
   let kubeScraped = true;
   let shopScraped = true;
@@ -34,12 +38,18 @@ export function recordScrapes(world: World, samples: Samples): void {
   const track = prometheus.track.bind(prometheus);
   prometheus.track = (slot, atMs) => {
     bootedAtMs.set(world.instanceIdAt(slot), atMs);
+    slots.set(world.instanceIdAt(slot), slot);
     track(slot, atMs);
+  };
+  const lose = prometheus.lose.bind(prometheus);
+  prometheus.lose = (slot) => {
+    slots.delete(world.instanceIdAt(slot));
+    lose(slot);
   };
 
   const scrape = prometheus.scrape.bind(prometheus);
-  prometheus.scrape = (nowMs, upSlots, upCount, idleSeconds, targets) => {
-    scrape(nowMs, upSlots, upCount, idleSeconds, targets);
+  prometheus.scrape = (nowMs, idleSeconds) => {
+    scrape(nowMs, idleSeconds);
     const [kubeLuck, shopLuck, nodesLuck] =
       failedRatio === 0 ? [1, 1, 0] : [luck.nextUnit(), luck.nextUnit(), luck.nextUint32()];
     kubeScraped = kubeLuck >= failedRatio;
@@ -48,10 +58,6 @@ export function recordScrapes(world: World, samples: Samples): void {
       // Its process: what it had scraped last it does not know when it comes back.
       samples.forget();
       return;
-    }
-    const slots = new Map<string, number>();
-    for (const slot of upSlots.subarray(0, upCount)) {
-      slots.set(world.instanceIdAt(slot), slot);
     }
     const nodes = world.listNodes().filter(({ controlPlane }) => !controlPlane);
     for (const { name } of nodes) {
