@@ -35,6 +35,15 @@ interface DisturbedSeries {
   readonly increaseAll: number;
 }
 
+/** What exporters show beside CPU counters, memory as the mean over nodes. Pending pods wait for anything at all. */
+export interface Gauges {
+  memoryPercent: number;
+  unschedulablePods: number;
+  latencyP95Ms: number;
+  requestsPerSecond: number;
+  pendingPods: number;
+}
+
 /** What fails, and the luck of each scrape. */
 export interface PrometheusFailures {
   readonly settings: Pick<PrometheusSettings, 'failedScrapePercent' | 'outages'>;
@@ -270,26 +279,17 @@ export class Prometheus {
       : [random.nextUnit(), random.nextUnit(), random.nextUint32()];
   }
 
-  /**
-   * Gauges, as their exporters show them at the scrape that has just been made, if it was.
-   * @param pendingPods in phase Pending, whatever they wait for: room, an image, a node that no one sells
-   */
-  setGauges(
-    memoryPercent: number,
-    unschedulablePods: number,
-    latencyP95Ms: number,
-    requestsPerSecond: number,
-    pendingPods: number,
-  ): void {
+  /** Gauges, as their exporters show them at the scrape that has just been made, if it was. */
+  setGauges(gauges: Gauges): void {
     if (!this.#isUp) {
       return;
     }
     const at = this.#at;
-    this.#memoryPercent[at] = memoryPercent;
-    this.#unschedulablePods[at] = unschedulablePods;
-    this.#latencyP95Ms[at] = latencyP95Ms;
-    this.#requestsPerSecond[at] = requestsPerSecond;
-    this.#pendingPods[at] = pendingPods;
+    this.#memoryPercent[at] = gauges.memoryPercent;
+    this.#unschedulablePods[at] = gauges.unschedulablePods;
+    this.#latencyP95Ms[at] = gauges.latencyP95Ms;
+    this.#requestsPerSecond[at] = gauges.requestsPerSecond;
+    this.#pendingPods[at] = gauges.pendingPods;
   }
 
   #forget(scrape: number): void {
@@ -322,24 +322,15 @@ export class Prometheus {
       return missingMetrics('empty', custom);
     }
     const at = newest % this.#scrapes;
-    const found = atMs - this.#scrapedAtMs[at]! <= LOOKBACK_MS;
-    const gauge = (values: Float64Array, scraped: number, of: number): Reading =>
-      found && scraped > 0
-        ? {
-            value: values[at]!,
-            sampledAtMs: this.#scrapedAtMs[at]!,
-            coverageRatio: scraped / of,
-            missing: null,
-          }
-        : { missing: found && of > 0 ? 'exporter-down' : 'empty' };
     const kube = this.#kubeScraped[at]!;
     const shop = this.#shopScraped[at]!;
+    const [scraped, targets] = [this.#scrapedCount[at]!, this.#targetCount[at]!];
     return {
       cpuPercent: this.cpuPercent(atMs),
-      memoryPercent: gauge(this.#memoryPercent, this.#scrapedCount[at]!, this.#targetCount[at]!),
-      unschedulablePods: gauge(this.#unschedulablePods, kube, 1),
-      apiLatencyP95Ms: gauge(this.#latencyP95Ms, shop, 1),
-      requestsPerSecond: gauge(this.#requestsPerSecond, shop, 1),
+      memoryPercent: this.#gauge(this.#memoryPercent, at, atMs, scraped, targets),
+      unschedulablePods: this.#gauge(this.#unschedulablePods, at, atMs, kube, 1),
+      apiLatencyP95Ms: this.#gauge(this.#latencyP95Ms, at, atMs, shop, 1),
+      requestsPerSecond: this.#gauge(this.#requestsPerSecond, at, atMs, shop, 1),
       custom:
         custom.length === 0
           ? NO_CUSTOM_READINGS
@@ -348,12 +339,21 @@ export class Prometheus {
                 case CPU_AS_WRITTEN:
                   return { name, reading: this.#cpu(atMs, true) };
                 case PENDING_AS_WRITTEN:
-                  return { name, reading: gauge(this.#pendingPods, kube, 1) };
+                  return { name, reading: this.#gauge(this.#pendingPods, at, atMs, kube, 1) };
                 default:
                   return { name, reading: { missing: 'empty' } };
               }
             }),
     };
+  }
+
+  /** @param of how many targets show it, of which `scraped` were scraped */
+  #gauge(values: Float64Array, at: number, atMs: number, scraped: number, of: number): Reading {
+    const sampledAtMs = this.#scrapedAtMs[at]!;
+    const found = atMs - sampledAtMs <= LOOKBACK_MS;
+    return found && scraped > 0
+      ? { value: values[at]!, sampledAtMs, coverageRatio: scraped / of, missing: null }
+      : { missing: found && of > 0 ? 'exporter-down' : 'empty' };
   }
 
   cpuPercent(atMs: number): Reading {

@@ -11,7 +11,7 @@ import { Clients } from './clients.ts';
 import { creditsOf, type Credits } from './credits.ts';
 import type { HorizontalPodAutoscaler } from './hpa.ts';
 import { SpotMarket } from './market.ts';
-import { Prometheus } from './prometheus.ts';
+import { Prometheus, type Gauges } from './prometheus.ts';
 import { stream } from './random.ts';
 import type { Scenario } from './scenario.ts';
 import { grown, Scheduler } from './scheduler.ts';
@@ -192,8 +192,9 @@ export class World {
   readonly seed: number = 0;
   readonly shapes: readonly PodShape[];
   readonly prometheus: Prometheus;
-  /** The step that comes next, and the instant of the last one. */
+  /** The step that comes next, its instant, and that of the last one. */
   stepIndex = 0;
+  nextStepAtMs = 0;
   nowMs = 0;
 
   readonly #workloads: readonly Workload[];
@@ -282,6 +283,13 @@ export class World {
   readonly #byWebCount: Set<number>[] = [];
 
   // ---- the last interval
+  readonly #gauges: Gauges = {
+    memoryPercent: 0,
+    unschedulablePods: 0,
+    latencyP95Ms: 0,
+    requestsPerSecond: 0,
+    pendingPods: 0,
+  };
   /** Of the web pods, as the metrics server shows it. */
   usageMillicpu = 0;
   backlogRequests = 0;
@@ -317,6 +325,7 @@ export class World {
     this.demand = demand;
     this.seed = seed;
     this.nowMs = demand.firstStepAtMs;
+    this.nextStepAtMs = demand.firstStepAtMs;
     this.#stepSeconds = demand.stepMs / 1000;
     const { firstStepAtMs, stepCount, stepMs } = demand;
     this.#endAtMs = firstStepAtMs + stepCount * stepMs;
@@ -360,10 +369,6 @@ export class World {
 
   // ================================================================ time
 
-  get nextStepAtMs(): number {
-    return this.demand.firstStepAtMs + this.stepIndex * this.demand.stepMs;
-  }
-
   get done(): boolean {
     return this.stepIndex >= this.demand.stepCount;
   }
@@ -376,6 +381,7 @@ export class World {
     const k = this.stepIndex;
     const nowMs = this.nextStepAtMs;
     this.nowMs = nowMs;
+    this.nextStepAtMs = nowMs + this.demand.stepMs;
     this.stepIndex = k + 1;
     while (this.#events.length > 0 && this.#events[this.#events.length - 1]!.atMs <= nowMs) {
       this.#happen(this.#events.pop()!);
@@ -385,13 +391,7 @@ export class World {
     }
     this.#mature(k);
     this.prometheus.scrape(nowMs, this.#idleSeconds);
-    this.prometheus.setGauges(
-      this.#memoryPercent(),
-      this.unschedulableTotal,
-      this.latencyP95Ms,
-      this.attemptedRequests / this.#stepSeconds,
-      this.#pendingPods(),
-    );
+    this.prometheus.setGauges(this.#readGauges());
     if (nowMs - this.#hpaSyncedAtMs >= HPA_SYNC_MS) {
       this.#hpaSyncedAtMs = nowMs;
       this.#autoscale(nowMs, k);
@@ -509,6 +509,17 @@ export class World {
       usedMib += (this.runningTotal[s]! + this.startingTotal[s]!) * this.#workingSetMib[s]!;
     }
     return Math.min(100, (100 * usedMib) / (this.#upCount * this.#mib));
+  }
+
+  /** What exporters show of the last interval. */
+  #readGauges(): Gauges {
+    const gauges = this.#gauges;
+    gauges.memoryPercent = this.#memoryPercent();
+    gauges.unschedulablePods = this.unschedulableTotal;
+    gauges.latencyP95Ms = this.latencyP95Ms;
+    gauges.requestsPerSecond = this.attemptedRequests / this.#stepSeconds;
+    gauges.pendingPods = this.#pendingPods();
+    return gauges;
   }
 
   /** Pods in phase Pending: without a node, or on one and starting. */

@@ -1,4 +1,4 @@
-import { verdict, type RuleVerdict } from '../explain.ts';
+import { verdict } from '../explain.ts';
 import { freshValue } from '../observation.ts';
 import { numberSetting, type SettingDescriptions, type SettingValues } from '../settings.ts';
 import { creditedMean, helpablePods, nodesLacking, trustedValue } from '../view.ts';
@@ -97,64 +97,54 @@ export function askFiveRules(
   { podsRule, pods, nodesLacking, cpuForAdding, cpuForRemoving }: SeenByRules,
   { view, cluster, settings, memory }: PolicyInput<SettingValues<typeof fiveRulesSettings>>,
 ): Proposal {
-  const rules: RuleVerdict[] = [];
-
-  if (pods === null || nodesLacking === null) {
-    rules.push(verdict(podsRule, 'unknown', 0, 0));
-  } else if (nodesLacking > 0) {
-    rules.push(verdict(podsRule, 'fires', pods, 0));
-    return {
-      action: 'scaleUp',
-      count: settings.pendingStep,
-      level: 'CRITICAL',
-      evidence: 'pods',
-      rules,
-      memory,
-    };
-  } else {
-    rules.push(verdict(podsRule, 'quiet', pods, 0));
+  const { cpuHighPercent, cpuLowPercent, cpuStep } = settings;
+  const podsVerdict =
+    pods === null || nodesLacking === null
+      ? verdict(podsRule, 'unknown', 0, 0)
+      : verdict(podsRule, nodesLacking > 0 ? 'fires' : 'quiet', pods, 0);
+  if (podsVerdict.verdict === 'fires') {
+    const rules = [podsVerdict];
+    const count = settings.pendingStep;
+    return { action: 'scaleUp', count, level: 'CRITICAL', evidence: 'pods', rules, memory };
   }
 
-  if (cpuForAdding === null) {
-    rules.push(verdict('cpu-high', 'unknown', 0, settings.cpuHighPercent));
-  } else if (cpuForAdding > settings.cpuHighPercent) {
-    rules.push(verdict('cpu-high', 'fires', cpuForAdding, settings.cpuHighPercent));
-    return {
-      action: 'scaleUp',
-      count: settings.cpuStep,
-      level: 'HIGH_LOAD',
-      evidence: 'cpu',
-      rules,
-      memory,
-    };
-  } else {
-    rules.push(verdict('cpu-high', 'quiet', cpuForAdding, settings.cpuHighPercent));
+  const cpuHigh =
+    cpuForAdding === null
+      ? verdict('cpu-high', 'unknown', 0, cpuHighPercent)
+      : verdict(
+          'cpu-high',
+          cpuForAdding > cpuHighPercent ? 'fires' : 'quiet',
+          cpuForAdding,
+          cpuHighPercent,
+        );
+  if (cpuHigh.verdict === 'fires') {
+    const rules = [podsVerdict, cpuHigh];
+    const count = cpuStep;
+    return { action: 'scaleUp', count, level: 'HIGH_LOAD', evidence: 'cpu', rules, memory };
   }
 
   const saleInMs = nextSaleInMs(view.nowMs, cluster.calendar);
   const leadMs = settings.saleLeadSeconds * 1000;
   if (saleInMs <= leadMs) {
-    rules.push(verdict('sale-incoming', 'fires', saleInMs, leadMs));
-    return {
-      action: 'scaleUp',
-      count: settings.cpuStep,
-      level: 'PREDICTIVE',
-      evidence: 'calendar',
-      rules,
-      memory,
-    };
+    const rules = [podsVerdict, cpuHigh, verdict('sale-incoming', 'fires', saleInMs, leadMs)];
+    const count = cpuStep;
+    return { action: 'scaleUp', count, level: 'PREDICTIVE', evidence: 'calendar', rules, memory };
   }
-  rules.push(verdict('sale-incoming', 'quiet', Number.isFinite(saleInMs) ? saleInMs : -1, leadMs));
+  const sale = verdict('sale-incoming', 'quiet', Number.isFinite(saleInMs) ? saleInMs : -1, leadMs);
 
-  if (cpuForRemoving === null || pods === null) {
-    rules.push(verdict('cpu-low', 'unknown', 0, settings.cpuLowPercent));
-  } else if (cpuForRemoving < settings.cpuLowPercent && pods === 0) {
-    rules.push(verdict('cpu-low', 'fires', cpuForRemoving, settings.cpuLowPercent));
-    return { action: 'scaleDown', count: 1, level: 'LOW_LOAD', evidence: 'cpu', rules, memory };
-  } else {
-    rules.push(verdict('cpu-low', 'quiet', cpuForRemoving, settings.cpuLowPercent));
-  }
-  return hold(rules, memory);
+  const cpuLow =
+    cpuForRemoving === null || pods === null
+      ? verdict('cpu-low', 'unknown', 0, cpuLowPercent)
+      : verdict(
+          'cpu-low',
+          cpuForRemoving < cpuLowPercent && pods === 0 ? 'fires' : 'quiet',
+          cpuForRemoving,
+          cpuLowPercent,
+        );
+  const rules = [podsVerdict, cpuHigh, sale, cpuLow];
+  return cpuLow.verdict === 'fires'
+    ? { action: 'scaleDown', count: 1, level: 'LOW_LOAD', evidence: 'cpu', rules, memory }
+    : hold(rules, memory);
 }
 
 /** Time until the next sale begins; Infinity when the calendar has none ahead. A sale that runs is no longer incoming. */

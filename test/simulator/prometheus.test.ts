@@ -12,6 +12,7 @@ import {
   nodeLuck,
   Prometheus,
   type PrometheusFailures,
+  type Gauges,
 } from '../../simulator/prometheus.ts';
 import { stream } from '../../simulator/random.ts';
 import { counterIncrease, extrapolatedRate } from '../../simulator/rate.ts';
@@ -214,6 +215,16 @@ class Fleet {
       this.scrape(() => idleShare);
     }
   }
+}
+
+function gauges(
+  memoryPercent: number,
+  unschedulablePods: number,
+  latencyP95Ms: number,
+  requestsPerSecond: number,
+  pendingPods: number,
+): Gauges {
+  return { memoryPercent, unschedulablePods, latencyP95Ms, requestsPerSecond, pendingPods };
 }
 
 /**
@@ -518,7 +529,7 @@ describe('the CPU query', () => {
         prometheus.undiscover(1);
       }
       prometheus.scrape(T + n * 15_000, idle);
-      prometheus.setGauges(50, 0, 0, 0, 0);
+      prometheus.setGauges(gauges(50, 0, 0, 0, 0));
       const { cpuPercent, memoryPercent } = prometheus.query(T + n * 15_000);
       if (n % 20 === 19) {
         coverages.push(coverageOf(cpuPercent), coverageOf(memoryPercent));
@@ -609,7 +620,7 @@ describe('a query at an instant', () => {
     const fleet = new Fleet();
     fleet.start();
     fleet.scrapes(2, 0.5);
-    fleet.prometheus.setGauges(61.5, 3, 250, 99.5, 7);
+    fleet.prometheus.setGauges(gauges(61.5, 3, 250, 99.5, 7));
     const metrics = fleet.prometheus.query(fleet.nowMs + 14_999);
     expect(asked(fleet.prometheus, fleet.nowMs + 14_999)).toEqual([
       expect.closeTo(50, 9),
@@ -629,7 +640,7 @@ describe('a query at an instant', () => {
     fleet.start();
     for (let n = 1; n <= 3; n++) {
       fleet.scrapes(1, 0.5);
-      fleet.prometheus.setGauges(10 * n, n, 100 * n, 1000 * n, 2 * n);
+      fleet.prometheus.setGauges(gauges(10 * n, n, 100 * n, 1000 * n, 2 * n));
     }
     const justBefore = fleet.prometheus.query(fleet.nowMs - 1);
     expect(asked(fleet.prometheus, fleet.nowMs - 1).slice(1)).toEqual([20, 2, 200, 2000]);
@@ -642,7 +653,7 @@ describe('a query at an instant', () => {
   it('knows no memory when no node is up, but still what others export', () => {
     const prometheus = new Prometheus(15_000, CORES, 4);
     prometheus.scrape(T, new Float64Array(4));
-    prometheus.setGauges(50, 2, 80, 10, 4);
+    prometheus.setGauges(gauges(50, 2, 80, 10, 4));
     expect(asked(prometheus, T)).toEqual(['empty', 'empty', 2, 80, 10]);
   });
 });
@@ -687,7 +698,7 @@ describe('the brief’s own queries', () => {
     const fleet = new Fleet();
     fleet.start();
     fleet.scrapes(2, 0.5);
-    fleet.prometheus.setGauges(50, 3, 80, 10, 8);
+    fleet.prometheus.setGauges(gauges(50, 3, 80, 10, 8));
     expect(written(fleet, PENDING_AS_WRITTEN)).toBe(8);
     expect(valueOf(fleet.prometheus.query(fleet.nowMs).unschedulablePods)).toBe(3);
   });
@@ -720,7 +731,7 @@ describe('a scrape that fails', () => {
     const seen = new Set<string>();
     for (let n = 0; n < 200; n++) {
       fleet.scrapes(1, 0.5);
-      fleet.prometheus.setGauges(61, 3, 250, 99, 8);
+      fleet.prometheus.setGauges(gauges(61, 3, 250, 99, 8));
       const { unschedulablePods, apiLatencyP95Ms, requestsPerSecond, memoryPercent, cpuPercent } =
         fleet.prometheus.query(fleet.nowMs + 1_000);
       // S1: without kube-state-metrics nothing pending is not known to be nothing.
@@ -750,7 +761,7 @@ describe('a scrape that fails', () => {
     let partly = 0;
     for (let n = 0; n < 60; n++) {
       fleet.scrapes(1, 0.5);
-      fleet.prometheus.setGauges(61, 3, 250, 99, 8);
+      fleet.prometheus.setGauges(gauges(61, 3, 250, 99, 8));
       const { cpuPercent, memoryPercent } = fleet.prometheus.query(fleet.nowMs);
       const got = fleet.series.filter(({ atMs }) => atMs.at(-1) === fleet.nowMs).length;
       if (n < 30 || got === 0) {
@@ -777,7 +788,7 @@ describe('a scrape that fails', () => {
     for (let n = 0; n < 60; n++) {
       for (const fleet of [one, two]) {
         fleet.scrapes(1, 0.5);
-        fleet.prometheus.setGauges(61, 3, 250, 99, 8);
+        fleet.prometheus.setGauges(gauges(61, 3, 250, 99, 8));
       }
       const of = (fleet: Fleet) => {
         const { unschedulablePods, apiLatencyP95Ms } = fleet.prometheus.query(fleet.nowMs);
@@ -815,7 +826,7 @@ describe('while Prometheus is down', () => {
     // Up to the last scrape before the outage is over.
     for (let n = 0; fleet.nowMs < outage.toMs - 15_000; n++) {
       fleet.scrapes(1, 0.9);
-      fleet.prometheus.setGauges(n, n, n, n, n);
+      fleet.prometheus.setGauges(gauges(n, n, n, n, n));
     }
     return fleet;
   };

@@ -91,15 +91,16 @@ export function recordScrapes(world: World, samples: Samples): void {
   };
 
   const setGauges = prometheus.setGauges.bind(prometheus);
-  prometheus.setGauges = (memory, unschedulable, latencyMs, requestsPerSecond, pending) => {
-    setGauges(memory, unschedulable, latencyMs, requestsPerSecond, pending);
+  prometheus.setGauges = (gauges) => {
+    setGauges(gauges);
+    const { unschedulablePods, requestsPerSecond } = gauges;
     const { nowMs } = world;
     requests += (requestsPerSecond * world.demand.stepMs) / 1000;
     if (prometheus.isDown(nowMs)) {
       return;
     }
     samples.add(`up{${KUBE_STATE}}`, nowMs, kubeScraped ? 1 : 0);
-    const shown = kubeScraped ? unschedulable : 0;
+    const shown = kubeScraped ? unschedulablePods : 0;
     for (let n = 0; n < shown; n++) {
       samples.add(waiting(n), nowMs, 1);
     }
