@@ -701,7 +701,8 @@ function* carryOut(act: Act, reconciled: Reconciled): Process<void> {
       return;
     }
     // The very taint that was seen: whoever has taken over since may have put another in its place.
-    const intentId = reconciled.seen.nodes!.find(({ name }) => name === nodeName)!.taintIntentId!;
+    const node = foundIn(reconciled.seen.nodes!, nodeName, ({ name }) => name)!;
+    const intentId = node.taintIntentId!;
     const answer = yield* perform({ kind: 'untaintNode', nodeName, intentId });
     act.nowMs = answer.completedAtMs;
     if (!answer.ok) {

@@ -925,7 +925,7 @@ function drainsToUndo(
     seen.instances === null ? 0 : Math.min(wanted, settings.nodeCountMax) - countFleet(view).supply;
   let { victimBackoffs, desired } = state;
   for (const drain of reversible) {
-    const worker = workers.find((each) => each.id === drain.instanceId);
+    const worker = foundIn(workers, drain.instanceId, ({ id }) => id);
     const drainingForMs = seen.nowMs - drain.startedAtMs;
     if (drain.reason === 'unhealthy' || drain.reason === 'never-joined') {
       if (seen.mode === 'paused' || (worker !== undefined && worker.readySinceMs > 0)) {

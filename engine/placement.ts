@@ -189,6 +189,10 @@ export function chooseVictims(
   for (const worker of view.workers) {
     free += freeFor(headroom, worker, view);
   }
+  if (free - leastRoomOf(byPodCount, headroom, view) < headroom.pods) {
+    return [];
+  }
+  let mayShrink = zonesToShrink(tally.byZone, movable);
   for (const worker of leastDisruptionFirst(byPodCount)) {
     if (chosen.length >= count) {
       break;
@@ -196,11 +200,11 @@ export function chooseVictims(
     if (worker.market === 'on-demand' && tally.byMarket['on-demand'] <= settings.onDemandBase) {
       continue;
     }
-    if (!keepsZonesEven(tally.byZone, movable, cluster.zones.indexOf(worker.zone))) {
+    const zone = cluster.zones.indexOf(worker.zone);
+    if (zone >= 0 && !mayShrink[zone]) {
       continue;
     }
-    const itsOwn = headroom.shape < 0 ? 0 : worker.pods[headroom.shape]!;
-    const freeWithout = free - freeFor(headroom, worker, view) - itsOwn;
+    const freeWithout = free - roomOf(headroom, worker, view);
     if (
       freeWithout < headroom.pods ||
       !fitsElsewhere(worker, [...leaving, ...chosen], view, cluster, headroom)
@@ -210,9 +214,9 @@ export function chooseVictims(
     chosen.push(worker);
     free = freeWithout;
     tally.byMarket[worker.market]--;
-    const zone = cluster.zones.indexOf(worker.zone);
     if (zone >= 0) {
       tally.byZone[zone]!--;
+      mayShrink = zonesToShrink(tally.byZone, movable);
     }
   }
   return chosen.map((worker) => worker.id);
@@ -304,22 +308,10 @@ export function podCount(worker: Worker): number {
   return pods;
 }
 
-/** Whether zones stay within ±1 without one worker of `zone`, or at least become no more uneven. */
-function keepsZonesEven(
-  byZone: readonly number[],
-  movable: readonly boolean[],
-  zone: number,
-): boolean {
-  if (zone < 0) {
-    return true;
-  }
-  let most = 0;
-  byZone.forEach((count, z) => {
-    if (count > most && movable[z]) {
-      most = count;
-    }
-  });
-  return most - (byZone[zone]! - 1) <= 1;
+/** By zone, whether zones stay within ±1 without one worker of it, or at least become no more uneven. */
+function zonesToShrink(byZone: readonly number[], movable: readonly boolean[]): boolean[] {
+  const most = Math.max(0, ...byZone.filter((_, z) => movable[z]));
+  return byZone.map((count) => most - (count - 1) <= 1);
 }
 
 /**
@@ -366,6 +358,27 @@ function freeFor(headroom: Headroom, host: Worker, view: View): number {
     freeMib -= host.pods[s]! * view.shapes[s]!.requestMib;
   }
   return fitCount(view.shapes[headroom.shape]!, freeMillicpu, freeMib);
+}
+
+/** What goes with a worker of the room for the headroom’s shape: what is free on it, and what its pods then take elsewhere. */
+function roomOf(headroom: Headroom, worker: Worker, view: View): number {
+  const itsOwn = headroom.shape < 0 ? 0 : worker.pods[headroom.shape]!;
+  return freeFor(headroom, worker, view) + itsOwn;
+}
+
+/** The least that goes with any of them. */
+function leastRoomOf(
+  byPodCount: readonly (readonly Worker[] | undefined)[],
+  headroom: Headroom,
+  view: View,
+): number {
+  let least = Infinity;
+  for (const workers of byPodCount) {
+    for (const worker of workers ?? []) {
+      least = Math.min(least, roomOf(headroom, worker, view));
+    }
+  }
+  return least;
 }
 
 function fitsElsewhere(
