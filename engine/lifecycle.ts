@@ -111,10 +111,12 @@ export function absencesToConfirm(
       overdue.push(instanceId);
     }
   }
-  for (const { ready, controlPlane, instanceId, readyChangedAtMs } of nodes ?? []) {
+  for (const node of nodes ?? NONE) {
+    if (node.ready || node.controlPlane) {
+      continue;
+    }
+    const { instanceId, readyChangedAtMs } = node;
     if (
-      !ready &&
-      !controlPlane &&
       instanceId !== null &&
       nowMs - readyChangedAtMs >= ABSENCE_CONFIRM_MS &&
       !isKnown(state, instanceId)
@@ -241,15 +243,14 @@ const NOT_JOINED: Joined = {
 
 /** A list whose pages overlapped shows an instance twice; the first is kept, or its twin would look as if it had no node. */
 function withoutTwins(seen: Seen): Seen {
-  const { instances } = seen;
-  if (
-    instances === null ||
-    !instances.some((each, i) => i > 0 && each.id === instances[i - 1]!.id)
-  ) {
-    return seen;
+  const instances = seen.instances ?? NONE;
+  for (let i = 1; i < instances.length; i++) {
+    if (instances[i]!.id === instances[i - 1]!.id) {
+      const distinct = instances.filter((each, n) => n === 0 || each.id !== instances[n - 1]!.id);
+      return { ...seen, instances: distinct };
+    }
   }
-  const distinct = instances.filter((each, i) => i === 0 || each.id !== instances[i - 1]!.id);
-  return { ...seen, instances: distinct };
+  return seen;
 }
 
 /**
