@@ -14,11 +14,10 @@ import { recoveryMs } from './guards.ts';
 import type { CycleEvent, CycleOutcome, DecisionRecord } from './journal.ts';
 import {
   absencesToConfirm,
-  DISOWNED_MS,
-  NEVER_LISTED_MS,
   nodeOfInstance,
   TERMINATE_OVERDUE_MS,
   unmatchedNodes,
+  UNLISTED_ALARM_MS,
   reconcile,
   withAbsent,
   withPoolOpen,
@@ -467,21 +466,12 @@ function* confirmAbsences(act: Act, ids: readonly string[], nowMs: number): Proc
   }
   const alive = described.instances.filter(isAlive);
   const confirmedGone = ids.filter((id) => !alive.some((instance) => instance.id === id));
-  // Alive, and in no list for long: somebody took its tags off. Not most of them at once: that is a list that lies (S16).
-  const { absent, known } = act.state;
-  const missing = absent.filter(({ seen }) => seen).length;
-  const believed = missing * 2 <= known.length;
-  const disowned = alive
-    .map(({ id }) => id)
-    .filter((id) =>
-      absent.some(
-        ({ instanceId, sinceMs, seen }) =>
-          instanceId === id &&
-          (seen ? believed && nowMs - sinceMs >= DISOWNED_MS : nowMs - sinceMs >= NEVER_LISTED_MS),
-      ),
-    );
-  for (const id of disowned) {
-    act.alarms.push({ code: 'instance-unlisted', subject: id });
+  const disowned = alive.map(({ id }) => id).filter((id) => described.foreign.includes(id));
+  for (const { instanceId, sinceMs } of act.state.absent) {
+    const unlisted = nowMs - sinceMs >= UNLISTED_ALARM_MS && !confirmedGone.includes(instanceId);
+    if (unlisted || disowned.includes(instanceId)) {
+      act.alarms.push({ code: 'instance-unlisted', subject: instanceId });
+    }
   }
   return { confirmedGone, disowned };
 }

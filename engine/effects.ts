@@ -88,10 +88,13 @@ interface EffectTypes {
   };
   /** Every page of our tagged workers, sorted by id. Eventually consistent: settles nothing by itself (S4, S16). */
   listInstances: { request: object; result: Outcome<{ instances: readonly Instance[] }> };
-  /** By id, consistent enough to confirm an absence: ids EC2 does not know are simply not in the answer. */
+  /**
+   * By id, consistent enough to confirm an absence: ids EC2 does not know are simply not in the answer. `foreign`: those of
+   * the instances that do not carry our tags, as no list would show them.
+   */
   describeInstances: {
     request: { ids: readonly string[] };
-    result: Outcome<{ instances: readonly Instance[] }>;
+    result: Outcome<{ instances: readonly Instance[]; foreign: readonly string[] }>;
   };
   /** Every node, sorted by name. */
   listNodes: { request: object; result: Outcome<{ nodes: readonly KubeNode[] }> };

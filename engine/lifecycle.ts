@@ -52,7 +52,7 @@ export interface Seen {
   readonly pods: Pods | null;
   /** Instances that were absent and that a describe by id did not find either. */
   readonly confirmedGone: readonly string[];
-  /** Instances that are alive by their id, and have been in no list for long: somebody took them from us. */
+  /** Instances that are alive and do not carry our tags any more: somebody took them from us. */
   readonly disowned: readonly string[];
 }
 
@@ -79,9 +79,8 @@ const FLAP_MS = 120_000;
 const DEAD_ANYWAY_FACTOR = 6;
 /** A terminate that is not obeyed for this long: the instance counts against max again, and is an alarm. */
 export const TERMINATE_OVERDUE_MS = 600_000;
-/** Alive by its id and in no list for this long, an instance is not ours any more; nor after the other, if it never was in one. */
-export const DISOWNED_MS = 1_800_000;
-export const NEVER_LISTED_MS = 3_600_000;
+/** Alive by its id, ours by its tags, and in no list for this long: an alarm. */
+export const UNLISTED_ALARM_MS = 1_800_000;
 /** AWS reclaims two minutes after its notice, or not at all. */
 const NOTICE_VOID_MS = 600_000;
 const VICTIM_BACKOFF_FIRST_MS = 1_800_000;

@@ -103,7 +103,7 @@ export class Interpreter {
       case 'listInstances':
         return { ok: true, instances: world.listInstances(this.nowMs), completedAtMs };
       case 'describeInstances':
-        return { ok: true, instances: world.describe(effect.ids), completedAtMs };
+        return { ok: true, instances: world.describe(effect.ids), foreign: [], completedAtMs };
       case 'listNodes':
         return { ok: true, nodes: world.listNodes(), completedAtMs };
       case 'listPods':

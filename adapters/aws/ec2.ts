@@ -112,7 +112,12 @@ export function ec2Performers(
         const some = ids.slice(n, n + FILTER_VALUES_MAX);
         found.push(...(await describe(reading, [{ Name: 'instance-id', Values: some }], signal)));
       }
-      return { ok: true, instances: instancesOf(found, new Set()) };
+      const foreign = found.filter((each) => !carriesOurTags(each, facts.clusterId));
+      return {
+        ok: true,
+        instances: instancesOf(found, new Set()),
+        foreign: foreign.flatMap(({ InstanceId }) => InstanceId ?? []).sort(),
+      };
     },
 
     launchInstances: async ({ launch }, signal) => {
@@ -164,6 +169,13 @@ function ourWorkers(clusterId: string): Filter[] {
     { Name: `tag:${CLUSTER_TAG}`, Values: [clusterId] },
     { Name: `tag:${ROLE_TAG}`, Values: [WORKER_ROLE] },
   ];
+}
+
+/** Whether it carries them, as far as EC2 has just shown it. */
+function carriesOurTags({ Tags = [] }: Ec2Instance, clusterId: string): boolean {
+  const has = (key: string, value: string): boolean =>
+    Tags.some(({ Key, Value }) => Key === key && Value === value);
+  return has(CLUSTER_TAG, clusterId) && has(ROLE_TAG, WORKER_ROLE);
 }
 
 /** Whether an instance is one of our workers, by its tags. */

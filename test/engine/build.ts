@@ -452,6 +452,7 @@ export function play(script: Script = {}): Played {
     describeInstances: ({ ids }) => ({
       ...OK,
       instances: (read.instances ?? []).filter(({ id }) => ids.includes(id)),
+      foreign: [],
     }),
     listNodes: () => (read.nodes === null ? TIMEOUT : { ...OK, nodes: read.nodes }),
     listPods: () => (read.pods === null ? TIMEOUT : { ...OK, pods: read.pods }),

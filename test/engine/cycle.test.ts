@@ -796,7 +796,9 @@ describe('what others left behind', () => {
     const played = play({
       seen: { ...fleetOf(3), nodes: [...fleetOf(3).nodes!, dead] },
       stored: known(three),
-      answers: { describeInstances: { ok: true, instances: alive.map((id) => instance(id)) } },
+      answers: {
+        describeInstances: { ok: true, instances: alive.map((id) => instance(id)), foreign: [] },
+      },
     });
     expect(only(played, 'deleteNode').map((each) => each.nodeName)).toEqual(deleted);
   });
@@ -815,7 +817,9 @@ describe('what others left behind', () => {
     const played = play({
       seen: without(fleetOf(3), [idOf(3)]),
       stored: known({ ...three, absent: [absence] }),
-      answers: { describeInstances: { ok: true, instances: alive.map((id) => instance(id)) } },
+      answers: {
+        describeInstances: { ok: true, instances: alive.map((id) => instance(id)), foreign: [] },
+      },
     });
     expect(only(played, 'describeInstances')).toMatchObject([{ ids: [idOf(3)] }]);
     expect(storedState(played).known.filter((id) => id < 'i-04')).toEqual(after);

@@ -546,7 +546,7 @@ describe('a voluntary drain', () => {
 });
 
 describe('an instance whose tags a person took off', () => {
-  test('is let go after half an hour, with one alarm, and stops no removal', () => {
+  test('is let go once its absence is confirmed, with one alarm, and stops no removal', () => {
     let stored: DecodedState = known(
       state({ known: [A, B, C, 'i-09'], joined: [A, B, C, 'i-09'], desired: 4 }),
     );
@@ -559,7 +559,9 @@ describe('an instance whose tags a person took off', () => {
         policy: configured('node-fleet', { onDemandBase: 1 }),
         input: later(ms),
         seen: { ...fleetOf(3), pods: pods(), metrics: metrics({ cpuPercent: readingAt(ms, 5) }) },
-        answers: { describeInstances: { ok: true, instances: [instance('i-09')] } },
+        answers: {
+          describeInstances: { ok: true, instances: [instance('i-09')], foreign: ['i-09'] },
+        },
       });
       ({ stored } = played);
       victims += decidedIn(played).decision.victims.length;

@@ -498,29 +498,36 @@ describe('what is seen', () => {
   );
 
   test.each([
-    [31, true, 1, []],
-    [31, true, 3, ['i-09']],
-    [59, false, 1, []],
-    [61, false, 1, ['i-09']],
+    [6, false, []],
+    [6, true, ['i-08', 'i-09']],
+    [600, false, []],
   ] as const)(
-    'alive by its id and in no list for %i minutes (ever listed: %s, beside %i that are): given up %j',
-    (minutes, wasSeen, others, given) => {
-      const ids = [A, B, C].slice(0, others);
-      const absence = { sinceMs: NOW - minutes * MINUTE, seen: wasSeen, zone: '', market: 'spot' };
-      const missing = others === 1 ? ['i-08', 'i-09'] : ['i-09'];
+    'alive by its id and in no list for %i minutes, its tags taken off: %s: given up %j',
+    (minutes, isForeign, given) => {
+      const missing = ['i-08', 'i-09'];
       const absent = missing.map((instanceId) => ({
         instanceId,
-        ...absence,
+        sinceMs: NOW - minutes * MINUTE,
+        seen: true,
+        zone: '',
         market: 'spot' as const,
       }));
       const played = play({
-        seen: fleetOf(others),
-        stored: known(state({ known: [...ids, ...missing], joined: ids, absent, desired: 3 })),
-        answers: { describeInstances: { ok: true, instances: missing.map((id) => instance(id)) } },
+        seen: fleetOf(2),
+        stored: known(state({ known: [A, B, ...missing], joined: [A, B], absent, desired: 4 })),
+        answers: {
+          describeInstances: {
+            ok: true,
+            instances: missing.map((id) => instance(id)),
+            foreign: isForeign ? missing : [],
+          },
+        },
       });
       const disowned = eventsOf(played).filter((each) => each.startsWith('disowned'));
-      expect(disowned.map((each) => each.split(' ')[1]).filter((id) => id === 'i-09')).toEqual(
-        given,
+      expect(disowned.map((each) => each.split(' ')[1])).toEqual(given);
+      expect(only(played, 'launchInstances')).toEqual([]);
+      expect(alarmsOf(played).filter((code) => code === 'instance-unlisted')).toHaveLength(
+        minutes === 6 ? given.length : 2,
       );
     },
   );
@@ -531,7 +538,7 @@ describe('what is seen', () => {
     ] as const;
     const played = play({
       stored: known(state({ known: [A, B, C, 'i-09'], absent, desired: 4 })),
-      answers: { describeInstances: { ok: true, instances: [instance('i-09')] } },
+      answers: { describeInstances: { ok: true, instances: [instance('i-09')], foreign: [] } },
     });
     expect(alarmsOf(played)).toContain('instance-unlisted');
   });
@@ -548,7 +555,7 @@ describe('what is seen', () => {
     const played = play({
       seen: without(fleetOf(3), [C], false),
       stored: known(state({ absent })),
-      answers: { describeInstances: { ok: true, instances: [] } },
+      answers: { describeInstances: { ok: true, instances: [], foreign: [] } },
     });
     expect(only(played, 'deleteNode')).toMatchObject([{ nodeName: C }]);
   });

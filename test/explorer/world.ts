@@ -244,6 +244,7 @@ export class World {
         return {
           ...OK,
           instances: this.#sorted(this.instances).filter(({ id }) => step.ids.includes(id)),
+          foreign: [],
           completedAtMs,
         };
       case 'listNodes':

@@ -1,6 +1,6 @@
-import { EC2Client } from '@aws-sdk/client-ec2';
+import { DeleteTagsCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ec2Performers } from '../../../adapters/aws/ec2.ts';
+import { CLUSTER_TAG, ec2Performers } from '../../../adapters/aws/ec2.ts';
 import type { Performer } from '../../../adapters/answer.ts';
 import type { Effect, Instance, Market } from '../../../engine/index.ts';
 import { Interpreter, Table } from '../../../simulator/index.ts';
@@ -101,6 +101,25 @@ async function onOurs(): Promise<Ask> {
   return adapted(aws.url, { clusterId: CLUSTER_ID, templates: TEMPLATES, subnets: SUBNETS });
 }
 
+test('whose tags a person took off is in no list, and by its id not ours (moto)', async () => {
+  const ask = await onMoto();
+  const kept = await idsOf(ask(launch('kept', 1)));
+  const taken = await idsOf(ask(launch('taken', 1)));
+  const client = new EC2Client({
+    endpoint: moto.url,
+    region: REGION,
+    credentials: CREDENTIALS,
+    maxAttempts: 1,
+  });
+  endings.push(() => Promise.resolve(client.destroy()));
+  await client.send(new DeleteTagsCommand({ Resources: [...taken], Tags: [{ Key: CLUSTER_TAG }] }));
+  expect((await listed(ask)).map(({ id }) => id)).toEqual(kept);
+  expect(await ask({ kind: 'describeInstances', ids: [...kept, ...taken].sort() })).toMatchObject({
+    ok: true,
+    foreign: taken,
+  });
+});
+
 function launch(clientToken: string, count: number, zone = ZONES[0], market: Market = 'on-demand') {
   const request = {
     intentId: 'intent',
@@ -170,6 +189,7 @@ describe.each([
     const some = [ids[3], ids[6]].sort();
     const described = await ask({ kind: 'describeInstances', ids: some });
     expect((described as { instances: Instance[] }).instances.map(({ id }) => id)).toEqual(some);
+    expect(described).toMatchObject({ foreign: [] });
   });
 
   test('to terminate what is gone already is done, and it is listed as gone for a while', async () => {

@@ -113,9 +113,9 @@ export class FakeAws {
         return done(action, '<PublishResult><MessageId>1</MessageId></PublishResult>');
       case 'DescribeInstances': {
         const ids = filterOf(asked, 'instance-id');
-        const among = clusterOf(asked) === '' ? [...this.fleets.values()] : [fleet];
-        const found = among
-          .flatMap((each) => each.list())
+        const found = [...this.fleets]
+          .filter(([clusterId]) => ['', clusterId].includes(clusterOf(asked)))
+          .flatMap(([clusterId, each]) => each.list().map((one) => ({ ...one, clusterId })))
           .filter(({ id }) => ids === null || ids.includes(id));
         const from = Number(asked.get('NextToken') ?? 0);
         const to = from + Math.min(this.pageMax, Number(asked.get('MaxResults') ?? 1_000));
@@ -123,7 +123,7 @@ export class FakeAws {
           .slice(from, to)
           .map(
             (each) =>
-              `<item><instancesSet>${instanceXml(each, clusterOf(asked))}</instancesSet></item>`,
+              `<item><instancesSet>${instanceXml(each, each.clusterId)}</instancesSet></item>`,
           );
         const next = to < found.length ? `<nextToken>${String(to)}</nextToken>` : '';
         return done(action, `<reservationSet>${items.join('')}</reservationSet>${next}`);

@@ -585,7 +585,11 @@ describe('the engine', () => {
         }),
       listInstances: () => Promise.resolve({ ...ok, instances: alive() }),
       describeInstances: ({ ids: wanted }) =>
-        Promise.resolve({ ...ok, instances: alive().filter(({ id }) => wanted.includes(id)) }),
+        Promise.resolve({
+          ...ok,
+          instances: alive().filter(({ id }) => wanted.includes(id)),
+          foreign: [],
+        }),
       launchInstances: () => expect.fail('nothing is to be launched'),
       terminateInstance: ({ instanceId }) => {
         terminated.push(instanceId);
