@@ -149,14 +149,21 @@ export function* cycle(input: CycleInput): Process<DecisionRecord> {
   if (input.trigger === 'alert' && (yield* isTooSoon(input))) {
     return yield* leave(input, 'too-soon', 0);
   }
-  let lock = yield* takeLock(input, input.nowMs);
-  while (
-    lock.outcome === 'lock-held' &&
-    input.trigger !== 'schedule' &&
-    lock.nowMs + LOCK_RETRY_MS + OBSERVING_MS + CLOSING_MS <= input.deadlineMs
-  ) {
-    const waited = yield* perform({ kind: 'pause', untilMs: lock.nowMs + LOCK_RETRY_MS });
-    lock = yield* takeLock(input, waited.completedAtMs);
+  let lock: Lock;
+  let askedAtMs = input.nowMs;
+  for (;;) {
+    const asked = acquisition(input, askedAtMs, Math.floor(askedAtMs / 1000));
+    const acquired = yield* perform(asked);
+    lock = acquired.ok ? held(asked, acquired) : yield* lookAtLock(input, askedAtMs, asked.epoch);
+    if (
+      lock.outcome !== 'lock-held' ||
+      input.trigger === 'schedule' ||
+      lock.nowMs + LOCK_RETRY_MS + OBSERVING_MS + CLOSING_MS > input.deadlineMs
+    ) {
+      break;
+    }
+    askedAtMs = (yield* perform({ kind: 'pause', untilMs: lock.nowMs + LOCK_RETRY_MS }))
+      .completedAtMs;
   }
   if (lock.outcome !== 'held') {
     return yield* leave(input, lock.outcome, lock.epoch);
@@ -362,29 +369,33 @@ type Lock =
     };
 
 /**
- * Takes the lock under a new, higher epoch: the seconds since 1970, or one more than the last where that is ahead (S6).
- * After a refusal it looks: the lock may be ours, and only the answer to our own write was lost (S10).
+ * Asks for the lock under a new, higher epoch: the seconds since 1970, or one more than the last where that is ahead (S6).
  */
-function* takeLock(input: CycleInput, nowMs: number): Process<Lock> {
-  let epoch = Math.floor(nowMs / 1000);
-  const lockExpiryAtMs = nowMs + LOCK_MS;
-  for (let attempt = 0; attempt < 2; attempt++) {
-    const acquired = yield* perform({
-      kind: 'acquireLock',
-      owner: input.nonce,
-      epoch,
-      nowMs,
-      lockExpiryAtMs,
-      holderDeadlineAtMs: input.deadlineMs + HOLDER_GRACE_MS,
-    });
-    if (acquired.ok) {
-      return {
-        outcome: 'held',
-        epoch,
-        stored: acquired.stored,
-        nowMs: acquired.completedAtMs,
-      };
-    }
+function acquisition(input: CycleInput, nowMs: number, epoch: number): EffectOf<'acquireLock'> {
+  return {
+    kind: 'acquireLock',
+    owner: input.nonce,
+    epoch,
+    nowMs,
+    lockExpiryAtMs: nowMs + LOCK_MS,
+    holderDeadlineAtMs: input.deadlineMs + HOLDER_GRACE_MS,
+  };
+}
+
+function held(
+  { epoch }: EffectOf<'acquireLock'>,
+  { stored, completedAtMs }: { readonly stored: DecodedState; readonly completedAtMs: number },
+): Lock {
+  return { outcome: 'held', epoch, stored, nowMs: completedAtMs };
+}
+
+/**
+ * After a refusal: the lock may be ours, and only the answer to our own write was lost (S10). Where it is free, and the last
+ * epoch was ahead of ours, it is asked for once more.
+ */
+function* lookAtLock(input: CycleInput, nowMs: number, refusedEpoch: number): Process<Lock> {
+  let epoch = refusedEpoch;
+  for (let looks = 0; ; looks++) {
     const read = yield* perform({ kind: 'readLock' });
     if (!read.ok) {
       return { outcome: 'lock-unavailable', epoch, nowMs: read.completedAtMs };
@@ -407,8 +418,15 @@ function* takeLock(input: CycleInput, nowMs: number): Process<Lock> {
       return { outcome: 'lock-unavailable', epoch, nowMs: completedAtMs };
     }
     epoch = lock.epoch + 1;
+    if (looks > 0) {
+      return { outcome: 'lock-held', epoch, nowMs };
+    }
+    const asked = acquisition(input, nowMs, epoch);
+    const acquired = yield* perform(asked);
+    if (acquired.ok) {
+      return held(asked, acquired);
+    }
   }
-  return { outcome: 'lock-held', epoch, nowMs };
 }
 
 // ---------------------------------------------------------------- memory
