@@ -38,7 +38,7 @@ export interface BenchReport {
     readonly pods: number;
     readonly ms: number;
   }[];
-  /** Highest resident size of this process while it ran the month and the flash sale. */
+  /** Highest resident size of this process once it had run the month. */
   readonly peakMemoryMb: number;
   /** The month in a plain loop that only rounds up, fits first and asks the five rules. */
   readonly referenceMs: number;
@@ -63,6 +63,8 @@ export async function measure({ flashSale, progress }: BenchOptions): Promise<Be
   const month = benchScenario(30, 10);
 
   progress('the month, and the plain loop');
+  runWhole(month, nodeFleet);
+  const peakMemoryMb = process.resourceUsage().maxRSS / 1024;
   const steady = policy('node-fleet', { nodeCountMin: 10 });
   const flat = benchScenario(30, 10);
   const rounds = new Bench({ iterations: 8, time: 0, warmupIterations: 4, warmupTime: 0 });
@@ -72,7 +74,6 @@ export async function measure({ flashSale, progress }: BenchOptions): Promise<Be
     .add('steady month', () => void runWhole(flat, steady))
     .add('flash sale', () => void runWhole(flashSale, nodeFleet));
   await rounds.run();
-  const peakMemoryMb = process.resourceUsage().maxRSS / 1024;
 
   progress('the bare engine');
   const cycles = new Bench({ iterations: 5, time: 0, warmupIterations: 3, warmupTime: 0 });
