@@ -114,11 +114,13 @@ function packedNodes(scenario: Scenario, replicas: Int32Array): Int32Array {
   const shapes = podShapes(scenario);
   const counts = [0, ...scenario.workload.others.map((other) => other.replicas)];
   const packed = new Map<number, number>();
+  let webBefore = -1;
+  let nodes = 0;
   return replicas.map((web) => {
-    let nodes = packed.get(web);
-    if (nodes === undefined) {
+    if (web !== webBefore) {
+      webBefore = web;
       counts[0] = web;
-      nodes = nodesNeeded(shapes, counts, scenario.cluster.worker);
+      nodes = packed.get(web) ?? nodesNeeded(shapes, counts, scenario.cluster.worker);
       packed.set(web, nodes);
     }
     return nodes;
