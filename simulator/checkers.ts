@@ -186,14 +186,22 @@ export class Facts {
   cycle: WatchedCycle | null = null;
   /** The last one journalled. */
   record: DecisionRecord | null = null;
+  /** By what the present cycle goes, or the one before. */
+  configured: ConfiguredPolicy;
   /** Client tokens that the engine ever sent. */
   readonly tokens = new Set<string>();
+  /** When the cycle began that first committed an intent to launch, and its spend ceiling. */
+  readonly births = new Map<
+    string,
+    { readonly atMs: number; readonly spendMaxBdtPerHour: number }
+  >();
   #interpreter!: Interpreter;
 
   readonly #book: PriceBook;
 
   constructor(options: CheckOptions) {
     this.options = options;
+    this.configured = options.configured;
     const book = priceBook(options.scenario.prices);
     if (book === undefined) {
       throw new RangeError(`there is no price book "${options.scenario.prices}"`);
@@ -206,7 +214,7 @@ export class Facts {
   }
 
   get settings(): ConfiguredPolicy['settings'] {
-    return this.options.configured.settings;
+    return this.configured.settings;
   }
 
   /** The lower bound for this cycle: the setting, or the hold that it was shown, which max goes before. */
@@ -271,8 +279,9 @@ export class Facts {
     return [...ids].filter((id) => !fresh.has(id));
   }
 
-  /** Instances that nobody of ours launched since, the ones of before the run left out. */
-  addedByHandSince(atMs: number): number {
+  /** Instances that nobody of ours launched since an intent was committed. */
+  addedByHandSince(intentId: string): number {
+    const atMs = this.births.get(intentId)?.atMs ?? this.cycle!.startedAtMs;
     return this.world
       .aliveInstances()
       .filter(
@@ -305,7 +314,8 @@ export class Facts {
       this.cluster = clusterOf(this.options.scenario, this.#book, world.seed);
       this.#interpreter = interpreter;
     },
-    cycleBegins: (startedAtMs, deadlineMs) => {
+    cycleBegins: (startedAtMs, deadlineMs, { configured }) => {
+      this.configured = configured;
       this.cycle = {
         startedAtMs,
         deadlineMs,
@@ -338,7 +348,14 @@ export class Facts {
       }
     },
     happened: (effect, _, world) => {
-      if (effect.kind === 'listNodes') {
+      if (effect.kind === 'commitState') {
+        for (const { id } of this.launches) {
+          if (!this.births.has(id)) {
+            const { spendMaxBdtPerHour } = this.settings;
+            this.births.set(id, { atMs: this.cycle!.startedAtMs, spendMaxBdtPerHour });
+          }
+        }
+      } else if (effect.kind === 'listNodes') {
         const ready = world.listNodes().filter((node) => node.ready && !node.controlPlane);
         this.cycle!.readyWhenListed = new Set(ready.map((node) => node.name));
       }
@@ -447,7 +464,7 @@ const bounds: Invariant = {
           }
           const alive = world.aliveInstances();
           const doomed = Math.max(doomedAlive(), doomedAtBirth.get(effect.launch.intentId) ?? 0);
-          const byHand = facts.addedByHandSince(effect.launch.birthEpoch * 1000);
+          const byHand = facts.addedByHandSince(effect.launch.intentId);
           const max = facts.settings.nodeCountMax;
           if (alive.length > max + doomed + byHand) {
             fail(
@@ -1134,13 +1151,18 @@ const spendCeiling: Invariant = {
         launchedBefore = facts.world.launches;
       },
       happened: (effect, _, world) => {
-        const limit = facts.settings.spendMaxBdtPerHour;
-        if (effect.kind !== 'launchInstances' || limit === 0) {
+        if (effect.kind !== 'launchInstances') {
           return;
         }
+        // What is committed is sent again whatever the ceiling has become since (S25).
+        const { intentId } = effect.launch;
+        const limits = [facts.settings, facts.births.get(intentId) ?? facts.settings].map(
+          ({ spendMaxBdtPerHour }) => (spendMaxBdtPerHour === 0 ? Infinity : spendMaxBdtPerHour),
+        );
+        const limit = Math.max(...limits);
         const launched = world.launches - launchedBefore;
         launchedBefore = world.launches;
-        const byHand = facts.addedByHandSince(effect.launch.birthEpoch * 1000);
+        const byHand = facts.addedByHandSince(intentId);
         const bdtPerHour =
           spend(world.aliveInstances()) - byHand * facts.cluster.onDemandBdtPerHour;
         if (launched > 0 && bdtPerHour > limit + 1e-6) {
@@ -1199,7 +1221,7 @@ const moneyAddsUp: Invariant = {
           end(effect.instanceId, result.completedAtMs);
         }
       },
-      finished: ({ measures, configured }, world) => {
+      finished: ({ measures, configured, earlier }, world) => {
         const { firstStepAtMs, stepCount, stepMs } = world.demand;
         const durationMs = stepCount * stepMs;
         for (const id of [...born.keys()]) {
@@ -1219,6 +1241,7 @@ const moneyAddsUp: Invariant = {
         }
         const { costBdt, costBreakdownBdt } = measures;
         const own = { prices: world.scenario.prices, costBdt, costBreakdownBdt };
+        const scales = [...earlier, { configured }].some((each) => each.configured.policy.scales);
         for (const bill of [own, ...measures.bills]) {
           const book = priceBook(bill.prices)!;
           const microBdt = { 'on-demand': 0, spot: 0 };
@@ -1233,7 +1256,7 @@ const moneyAddsUp: Invariant = {
             disks,
             surplusCredits: surplus.reduce((sum, each) => sum + surplusCostMicroBdt(book, each), 0),
             cluster: clusterMicroBdt(book, durationMs),
-            autoscaler: configured.policy.scales ? overheadMicroBdt(book, durationMs) : 0,
+            autoscaler: scales ? overheadMicroBdt(book, durationMs) : 0,
           };
           let sum = 0;
           for (const [line, due] of Object.entries(lines)) {
@@ -1407,24 +1430,31 @@ const replays: Invariant = {
   number: 16,
   rule: 'the journal replays to the same decisions, and every verdict follows from its numbers',
   watch(facts, fail) {
-    const lived: DecisionRecord[] = [];
+    const lived: { readonly record: DecisionRecord; readonly configured: ConfiguredPolicy }[] = [];
     return {
       decided: (record) => {
-        lived.push(record);
+        lived.push({ record, configured: facts.configured });
         for (const rule of record.decided?.explanation.rules ?? []) {
           if (!reevaluates(rule)) {
             fail(`${rule.rule} ${rule.verdict} with ${rule.observed} against ${rule.threshold}`);
           }
         }
       },
-      finished: ({ journal, configured }) => {
-        const { records } = readJournal(journal);
-        if (records.length !== lived.length) {
-          fail(`${lived.length} records were journalled and ${records.length} are read back`);
-        }
+      finished: (run) => {
         let memory: readonly number[] = [];
-        records.forEach((record, n) => {
-          const original = lived[n]!;
+        const read = [...run.earlier, run].flatMap(({ configured, journal }) =>
+          readJournal(journal).records.map((record) => ({ record, configured })),
+        );
+        if (read.length !== lived.length) {
+          fail(`${lived.length} records were journalled and ${read.length} are read back`);
+        }
+        read.forEach(({ record, configured }, n) => {
+          const { record: original, configured: inForce } = lived[n]!;
+          if (configured !== inForce) {
+            fail(
+              `record ${n} is journalled under ${configured.policy.name}, and was not decided by it`,
+            );
+          }
           if (
             record.startedAtMs !== original.startedAtMs ||
             record.epoch !== original.epoch ||
@@ -1482,17 +1512,12 @@ const liveness: Invariant = {
   number: 17,
   rule: 'once nothing goes wrong any more, no schedulable pod waits for long without capacity being on its way',
   watch(facts, fail) {
-    const { calmFromMs, configured } = facts.options;
+    const { calmFromMs } = facts.options;
     let idleCycles = 0;
     let excusedSinceMs = Infinity;
-    // How long the policy lets pods wait by its own rules: nobody owes them anything before.
-    let patienceMs = 0;
     let idleSinceMs = Infinity;
     let begunBefore = 0;
     return {
-      begun: () => {
-        patienceMs = configured.policy.pendingPatienceMs?.(facts.settings, facts.cluster) ?? 0;
-      },
       cycleBegins: () => {
         begunBefore = facts.world.launches;
       },
@@ -1509,6 +1534,9 @@ const liveness: Invariant = {
           return;
         }
         const { state } = table.stored;
+        // How long the policy lets pods wait by its own rules: nobody owes them anything before.
+        const { policy } = facts.configured;
+        const patienceMs = policy.pendingPatienceMs?.(settings, facts.cluster) ?? 0;
         const alive = world.aliveInstances();
         const doomed = facts.doomed();
         const staying = alive.filter(({ id }) => !doomed.has(id));

@@ -43,7 +43,7 @@ export interface Observer {
   readonly cycleBegins?: (
     nowMs: number,
     deadlineMs: number,
-    due: Pick<CycleInput, 'trigger' | 'triggeredAtMs'>,
+    due: Pick<CycleInput, 'trigger' | 'triggeredAtMs' | 'configured'>,
   ) => void;
   /** An effect is about to reach the world: one that fails or hangs never does. */
   readonly reaches?: (effect: Effect, world: World) => void;
@@ -60,9 +60,17 @@ export interface Observer {
   readonly finished?: (run: Run, world: World) => void;
 }
 
+/** Another policy document in the middle of a run: the first cycle that falls due at that time or later goes by it. */
+export interface Change {
+  readonly atMs: number;
+  readonly configured: ConfiguredPolicy;
+}
+
 export interface RunOptions {
   readonly scenario: Scenario;
   readonly configured: ConfiguredPolicy;
+  /** What comes after that, in order of time. Left out: nothing. */
+  readonly changes?: readonly Change[];
   /** Decides beside it, and is only journalled. */
   readonly shadow?: ConfiguredPolicy;
   readonly seed: number;
@@ -75,11 +83,18 @@ export interface RunOptions {
   readonly invocations?: (due: CycleInput) => readonly CycleInput[];
 }
 
-export interface Run {
+/** What was journalled under one policy and its settings. */
+export interface Stretch {
   readonly configured: ConfiguredPolicy;
-  readonly measures: Measures;
   /** The journal’s bytes: header and records, as `readJournal` reads them. */
   readonly journal: Uint8Array;
+}
+
+/** Its own stretch is the whole run, or what follows the last change. */
+export interface Run extends Stretch {
+  readonly measures: Measures;
+  /** Those before each change: under another header a journal begins anew, as among the Lambda’s. */
+  readonly earlier: readonly Stretch[];
   readonly scaleUps: number;
   readonly scaleDowns: number;
   /** Cycles begun, and of those killed by a fault. */
@@ -123,7 +138,7 @@ export function clusterOf(scenario: Scenario, book: PriceBook, seed: number): Cl
  * @throws RangeError when the scenario names a price book that does not exist
  */
 export function run(options: RunOptions): Run {
-  const { scenario, configured, seed, observer = {} } = options;
+  const { scenario, seed, observer = {}, changes = [] } = options;
   const book = priceBook(scenario.prices);
   if (book === undefined) {
     throw new RangeError(`there is no price book "${scenario.prices}"`);
@@ -133,7 +148,10 @@ export function run(options: RunOptions): Run {
   const world = new World(scenario, demand, seed);
   const table = new Table();
   const meter = new Meter(scenario, demand);
-  const journal = new JournalWriter(journalHeader(options, cluster));
+  let { configured } = options;
+  let journal = new JournalWriter(journalHeader(options, cluster));
+  const earlier: Stretch[] = [];
+  let changed = 0;
   const counts = { scaleUps: 0, scaleDowns: 0, cycles: 0, crashes: 0 };
 
   // When the ingest function starts a cycle ahead of its time: all that AWS announces within a step starts one.
@@ -226,6 +244,13 @@ export function run(options: RunOptions): Run {
     // A cycle that begins hears of everything that happened before it.
     startedByEventAtMs = Infinity;
     startedByAlertAtMs = Infinity;
+    if (changed < changes.length && changes[changed]!.atMs <= nowMs) {
+      earlier.push({ configured, journal: journal.bytes });
+      while (changed < changes.length && changes[changed]!.atMs <= nowMs) {
+        ({ configured } = changes[changed++]!);
+      }
+      journal = new JournalWriter(journalHeader({ ...options, configured }, cluster));
+    }
     const due: CycleInput = {
       nowMs,
       triggeredAtMs: nowMs,
@@ -249,8 +274,9 @@ export function run(options: RunOptions): Run {
       scheduledAtMs += cycleMs;
     }
   }
-  const measures = meter.finish(world, book, configured.policy.scales);
-  const finished = { configured, measures, journal: journal.bytes, ...counts };
+  const scales = [...earlier, { configured }].some((each) => each.configured.policy.scales);
+  const measures = meter.finish(world, book, scales);
+  const finished = { configured, measures, journal: journal.bytes, earlier, ...counts };
   observer.finished?.(finished, world);
   return finished;
 }

@@ -112,18 +112,20 @@ const memoryLost: Invariant = {
   rule: 'after the table has lost its memory nothing is removed by choice for a cooldown (S6)',
   watch(facts, fail) {
     let lostAtMs = -Infinity;
+    // By the settings of the cycle that finds it lost.
+    let seconds = 0;
     return {
       cycleBegins: (nowMs) => {
         if (facts.table.stored.kind !== 'known' && facts.world.aliveInstances().length > 0) {
           lostAtMs = nowMs;
+          const { cooldownAfterActionSeconds, cooldownBeforeRemovalSeconds } = facts.settings;
+          seconds = Math.max(cooldownAfterActionSeconds, cooldownBeforeRemovalSeconds);
         }
       },
       decided: ({ decided }) => {
         if (decided?.decision.action !== 'scaleDown') {
           return;
         }
-        const { cooldownAfterActionSeconds, cooldownBeforeRemovalSeconds } = facts.settings;
-        const seconds = Math.max(cooldownAfterActionSeconds, cooldownBeforeRemovalSeconds);
         const sinceMs = facts.cycle!.startedAtMs - lostAtMs;
         if (sinceMs < seconds * 1000) {
           fail(`a removal was decided ${sinceMs} ms after memory was lost`);
@@ -275,7 +277,7 @@ const oneProbe: Invariant = {
         }
         // A policy that reads pending pods its own way buys for what is merely starting.
         if (
-          facts.options.configured.policy.readings === undefined &&
+          facts.configured.policy.readings === undefined &&
           view.podsKnown &&
           facts.helpable(view.shapes, view.unschedulable) === 0 &&
           explanation.rules.some(
@@ -309,9 +311,12 @@ const triggers: Invariant = {
             : deadlineMs - nowMs + 2 * CLOCK_SKEW_MS > LOCK_MS
               ? `with ${deadlineMs - nowMs} ms to go`
               : null;
+        // The lock’s epoch says when the last one began, unless it was ahead of the clock (S6).
+        const { epoch } = facts.table.lock;
         hasty =
           trigger === 'alert' &&
           agoMs < ALERT_APART_MS - 1000 &&
+          epoch * 1000 <= nowMs &&
           facts.table.stored.kind === 'known'
             ? `for an alert ${agoMs} ms after another`
             : null;

@@ -40,6 +40,7 @@ export class Stage {
   readonly watch: Watch;
   readonly ids: readonly string[];
   readonly atMs: number;
+  readonly configured: ConfiguredPolicy;
 
   constructor(
     number: number,
@@ -49,7 +50,8 @@ export class Stage {
   ) {
     this.world = quietWorld(3, 3, { settings }).world;
     this.ids = this.world.aliveInstances().map(({ id }) => id);
-    const configured: ConfiguredPolicy = policyOf(policy, overrides);
+    this.configured = policyOf(policy, overrides);
+    const { configured } = this;
     const invariants = INVARIANTS.filter((each) => each.number === number);
     const options = { scenario: this.world.scenario, configured, calmFromMs: 0 };
     this.watch = checkers(options, invariants) as Watch;
@@ -66,7 +68,10 @@ export class Stage {
     this.begin();
   }
 
-  begin(due: Partial<Pick<CycleInput, 'trigger' | 'triggeredAtMs'>> = {}, lastsMs = 60_000): void {
+  begin(
+    due: Partial<Pick<CycleInput, 'trigger' | 'triggeredAtMs' | 'configured'>> = {},
+    lastsMs = 60_000,
+  ): void {
     const { nowMs } = this.interpreter;
     const expiryMs = nowMs + 300_000;
     this.table.lock = {
@@ -78,6 +83,7 @@ export class Stage {
     this.watch.cycleBegins(nowMs, nowMs + lastsMs, {
       trigger: 'schedule',
       triggeredAtMs: nowMs,
+      configured: this.configured,
       ...due,
     });
     const asked = { owner: 'us', epoch: 7, nowMs, lockExpiryAtMs: expiryMs };
