@@ -329,11 +329,13 @@ function limitsOf(scenario: Scenario, demand: Demand, runs: readonly Run[]): Lim
   const podsPerNode = webPodsPerNode(scenario.workload, scenario.cluster);
   let nodeCountMax = 0;
   let nodeCountInitialMax = 0;
-  for (const { configured, measures } of runs) {
+  for (const { configured, earlier, measures } of runs) {
     // A doomed node may stand beside its replacement, above the maximum: so many more are allowed as a run made use of.
     const inUse = measures.series.runningPods.reduce((most, pods) => Math.max(most, pods), 0);
-    const { nodeCountMax: allowed } = configured.settings;
-    nodeCountMax = Math.max(nodeCountMax, allowed, Math.ceil(inUse / podsPerNode));
+    nodeCountMax = Math.max(nodeCountMax, Math.ceil(inUse / podsPerNode));
+    for (const { settings } of [configured, ...earlier.map((stretch) => stretch.configured)]) {
+      nodeCountMax = Math.max(nodeCountMax, settings.nodeCountMax);
+    }
     nodeCountInitialMax = Math.max(nodeCountInitialMax, measures.series.billedNodes[0]!);
   }
   const startSteps = demand.startSteps.reduce((least, steps) => Math.min(least, steps));

@@ -4,9 +4,14 @@
  */
 import {
   CLOCK_SKEW_MS,
+  countFleet,
   LOCK_MS,
+  podsFitElsewhere,
+  settingsInForce,
   TRIGGER_MAX_AGE_MS,
   type DrainIntent,
+  type EventCode,
+  type LaunchIntent,
   type RuleId,
   type View,
   type Worker,
@@ -336,6 +341,152 @@ const triggers: Invariant = {
   },
 };
 
+const epochsRise: Invariant = {
+  number: 27,
+  rule: 'an epoch lies above those in the tags that its cycle was shown (S6)',
+  watch(facts, fail) {
+    return {
+      reaches: (effect) => {
+        if (effect.kind !== 'commitState') {
+          return;
+        }
+        const ahead = facts.cycle!.listed?.find(({ birthEpoch }) => birthEpoch >= effect.nextEpoch);
+        if (ahead !== undefined) {
+          fail(`epoch ${effect.nextEpoch} goes on where ${ahead.id} carries ${ahead.birthEpoch}`);
+        }
+      },
+    };
+  },
+};
+
+const hintsFollowed: Invariant = {
+  number: 28,
+  rule: 'a hint is followed once as many others are Ready as are meant to be there, and as may be (S23, S24)',
+  watch(facts, fail) {
+    return {
+      cycleEnds: (_, killed) => {
+        const { record, commitFailed } = facts.cycle!;
+        const { stored } = facts.table;
+        const view = record?.decided?.view;
+        if (killed || commitFailed || stored.kind !== 'known' || !view || !sawAll(facts, view)) {
+          return;
+        }
+        const { desired } = stored.state;
+        const wanted = Math.min(desired ?? Infinity, facts.settings.nodeCountMax);
+        const ready = view.workers.filter(({ phase }) => phase === 'ready').length;
+        if (
+          ready < wanted ||
+          view.unschedulable.some((count) => count > 0) ||
+          record!.events.some(({ code }) => code === 'out-of-time' || code === 'effect-failed')
+        ) {
+          return;
+        }
+        const names = new Set(facts.world.listNodes().map(({ name }) => name));
+        const left = facts.drains.find(({ reason, stage, instanceId }) => {
+          const worker = view.workers.find(({ id }) => id === instanceId);
+          return (
+            reason === 'rebalance' &&
+            stage === 'tainting' &&
+            worker !== undefined &&
+            names.has(instanceId) &&
+            podsFitElsewhere(worker, [], view, facts.cluster, 0)
+          );
+        });
+        if (left !== undefined) {
+          fail(`${left.instanceId} stays in spite of a hint: ${ready} are Ready, ${wanted} wanted`);
+        }
+      },
+    };
+  },
+};
+
+const removalsAsked: Invariant = {
+  number: 29,
+  rule: 'nothing is removed by choice that the policy in force does not ask for, whatever max has become (S24)',
+  watch(facts, fail) {
+    return {
+      decided: ({ decided }) => {
+        if (decided?.decision.action !== 'scaleDown') {
+          return;
+        }
+        const { view, memory, decision } = decided;
+        const { policy } = facts.configured;
+        const { cluster } = facts;
+        const settings = settingsInForce(view, facts.settings);
+        const fleet = countFleet(view);
+        const arriving = fleet.arriving + decision.repair;
+        const repaired = { ...fleet, arriving, supply: fleet.supply + decision.repair };
+        const proposal = policy.propose({ view, fleet: repaired, cluster, settings, memory });
+        const asked = proposal.action === 'scaleDown' ? proposal.count : 0;
+        if (asked < decision.count) {
+          fail(`${decision.count} would go, and ${policy.name} asks for ${asked} to go`);
+        }
+      },
+    };
+  },
+};
+
+/** How a drain ends, as a record says it. */
+const DRAIN_ENDS: readonly EventCode[] = ['gone', 'disowned', 'drain-undone'];
+/** A launch that nobody answers is given up after an hour. */
+const GIVEN_UP_MS = 3_600_000;
+
+const inFlightStays: Invariant = {
+  number: 30,
+  rule: 'what is in flight stays, whatever policy comes: a drain until it ends, a launch until it is answered (S4, S25)',
+  watch(facts, fail) {
+    let drains: readonly DrainIntent[] = [];
+    let launches: readonly LaunchIntent[] = [];
+    const answered = new Set<string>();
+    return {
+      cycleBegins: () => {
+        ({ drains, launches } = facts);
+      },
+      performed: (effect, result) => {
+        if (effect.kind === 'launchInstances' && (result.ok || result.certainty === 'refused')) {
+          answered.add(effect.launch.clientToken);
+        }
+      },
+      happened: (effect, result) => {
+        if (effect.kind !== 'commitState' || !result.ok) {
+          return;
+        }
+        const kept = new Set(facts.launches.map(({ id }) => id));
+        const dropped = launches.find(
+          ({ id, createdAtMs, attempts }) =>
+            !kept.has(id) &&
+            facts.nowMs - createdAtMs < GIVEN_UP_MS &&
+            attempts.some(
+              ({ outcome, clientToken }) => outcome === 'unknown' && !answered.has(clientToken),
+            ),
+        );
+        if (dropped !== undefined) {
+          fail(`the launch ${dropped.id} is forgotten, and nobody knows what came of it`);
+        }
+        ({ launches } = facts);
+      },
+      decided: ({ decided, events }) => {
+        const { stored } = facts.table;
+        if (decided === null || stored.kind !== 'known') {
+          return;
+        }
+        const { known } = stored.state;
+        const dropped = drains.find(
+          ({ instanceId }) =>
+            known.includes(instanceId) &&
+            facts.drainOf(instanceId) === undefined &&
+            !events.some(
+              ({ code, subject }) => subject === instanceId && DRAIN_ENDS.includes(code),
+            ),
+        );
+        if (dropped !== undefined) {
+          fail(`the drain of ${dropped.instanceId} (${dropped.reason}) is forgotten`);
+        }
+      },
+    };
+  },
+};
+
 /** Numbered on from those of the design. */
 export const SAFETY_INVARIANTS: readonly Invariant[] = [
   restored,
@@ -345,4 +496,8 @@ export const SAFETY_INVARIANTS: readonly Invariant[] = [
   victimsFit,
   oneProbe,
   triggers,
+  epochsRise,
+  hintsFollowed,
+  removalsAsked,
+  inFlightStays,
 ];

@@ -18,6 +18,7 @@ import {
   run,
   stream,
   together,
+  type Change,
   type Fault,
   type Invariant,
   type Observer,
@@ -113,6 +114,12 @@ export interface Case {
   readonly triggers: { readonly lost: number; readonly twice: number; readonly late: number };
   /** The cycles from `from` up to `to` are in this mode. */
   readonly mode: { readonly is: Mode; readonly from: number; readonly to: number };
+  /** Other policy documents in the middle of it, while it is not calm; what one does not say is as before. Left out: none. */
+  readonly changes?: readonly (Partial<
+    Pick<Case, 'policy' | 'nodeCountMin' | 'nodeCountMax' | 'spendMaxBdtPerHour' | 'settings'>
+  > & { readonly atMinute: number })[];
+  /** The function’s timeout until it is calm; left out: as deployed. */
+  readonly timeoutSeconds?: number;
   /** Nodes that fall back to their baseline when their CPU credits run out; left out, they do not. */
   readonly credits?: 'standard';
   /** When Alertmanager starts cycles ahead of their time; null, or left out: it does not. */
@@ -238,6 +245,24 @@ const anyMarket: fc.Arbitrary<Case['market']> = fc.oneof(
 
 const onlyAct: Case['mode'] = { is: 'act', from: 0, to: 0 };
 
+const anyPolicy = fc.constantFrom(...POLICIES.map(({ name }) => name));
+
+const anySettings: fc.Arbitrary<Case['settings']> = fc.record(
+  {
+    cooldownAfterActionSeconds: fc.constantFrom(60, 300),
+    cooldownBeforeRemovalSeconds: fc.constantFrom(0, 60, 1200),
+    stepUpMax: whole(1, 3),
+    stepDownMax: whole(1, 4),
+    drainsInFlightMax: whole(1, 4),
+    onDemandBase: whole(0, 4),
+    joinTimeoutSeconds: fc.constantFrom(120, 900),
+    drainStallSeconds: fc.constantFrom(60, 600),
+    drainMaxSeconds: fc.constantFrom(60, 600),
+    readingMaxAgeSeconds: fc.constantFrom(15, 600),
+  },
+  { requiredKeys: [] },
+);
+
 /** Random cases. Half of them have no faults, and most nobody who interferes. */
 export const anyCase: fc.Arbitrary<Case> = fc.record({
   seed: whole(0, 1_000_000),
@@ -276,27 +301,13 @@ export const anyCase: fc.Arbitrary<Case> = fc.record({
     fc.array(fc.record(window), { minLength: 1, maxLength: 2 }),
   ),
   cycleSeconds: fc.constantFrom(120, 60, 300),
-  policy: fc.constantFrom(...POLICIES.map(({ name }) => name)),
+  policy: anyPolicy,
   nodeCountMin: whole(1, 4),
   nodeCountMax: whole(4, 12),
   spotPercent: whole(0, 100),
   headroomPercent: fc.constantFrom(0, 50, 100),
   spendMaxBdtPerHour: fc.constantFrom(0, 0, 150, 250),
-  settings: fc.record(
-    {
-      cooldownAfterActionSeconds: fc.constantFrom(60, 300),
-      cooldownBeforeRemovalSeconds: fc.constantFrom(0, 60, 1200),
-      stepUpMax: whole(1, 3),
-      stepDownMax: whole(1, 4),
-      drainsInFlightMax: whole(1, 4),
-      onDemandBase: whole(0, 4),
-      joinTimeoutSeconds: fc.constantFrom(120, 900),
-      drainStallSeconds: fc.constantFrom(60, 600),
-      drainMaxSeconds: fc.constantFrom(60, 600),
-      readingMaxAgeSeconds: fc.constantFrom(15, 600),
-    },
-    { requiredKeys: [] },
-  ),
+  settings: anySettings,
   sale: fc.boolean(),
   faults: fc.oneof(fc.constant([]), fc.array(fault, { minLength: 1, maxLength: 4 })),
   hands: fc.oneof(
@@ -323,6 +334,28 @@ export const anyCase: fc.Arbitrary<Case> = fc.record({
       freezes: fc.array(fc.record(window), { maxLength: 2 }),
     }),
   ),
+  // Drawn last, so that what a seed draws beside them stays as it was.
+  changes: fc.oneof(
+    { weight: 3, arbitrary: fc.constant([]) },
+    fc.array(
+      fc.record(
+        {
+          atMinute: window.atMinute,
+          policy: anyPolicy,
+          nodeCountMin: whole(1, 4),
+          nodeCountMax: whole(4, 12),
+          spendMaxBdtPerHour: fc.constantFrom(0, 150, 250),
+          settings: anySettings,
+        },
+        { requiredKeys: ['atMinute'] },
+      ),
+      { minLength: 1, maxLength: 3 },
+    ),
+  ),
+  timeoutSeconds: fc.oneof(
+    { weight: 12, arbitrary: fc.constant(60) },
+    fc.constantFrom(30, 120, 180, 240),
+  ),
 });
 
 const BUCKET_MS = 600_000;
@@ -333,6 +366,7 @@ export const CALM_MS = 2 * 3_600_000;
 export interface Built {
   readonly scenario: Scenario;
   readonly configured: ConfiguredPolicy;
+  readonly changes: readonly Change[];
   readonly faults: readonly Fault[];
   readonly calmFromMs: number;
   readonly invocations: (due: CycleInput) => readonly CycleInput[];
@@ -426,6 +460,33 @@ export function build(each: Case): Built {
     },
     trace,
   );
+  let document = each;
+  const changes = [...(each.changes ?? [])]
+    .sort((a, b) => a.atMinute - b.atMinute)
+    .map(({ atMinute, ...change }): Change => {
+      document = { ...document, ...change };
+      return { atMs: START_AT_MS + atMinute * 60_000, configured: configuredBy(document) };
+    })
+    .filter(({ atMs }) => atMs < calmFromMs);
+  const faults = each.faults.map(({ effect, mode, percent }) => ({
+    effect,
+    mode,
+    rate: percent / 100,
+    fromMs: START_AT_MS,
+    toMs: calmFromMs,
+  }));
+  return {
+    scenario,
+    configured: configuredBy(each),
+    changes,
+    faults,
+    calmFromMs,
+    invocations: invocationsOf(each, calmFromMs),
+  };
+}
+
+/** A case’s policy with its settings. */
+function configuredBy(each: Case): ConfiguredPolicy {
   const own =
     each.policy === 'static'
       ? { nodeCount: each.nodeCountMax }
@@ -444,32 +505,22 @@ export function build(each: Case): Built {
   if (!result.ok) {
     throw new Error(result.problems.map(({ message }) => message).join('; '));
   }
-  const faults = each.faults.map(({ effect, mode, percent }) => ({
-    effect,
-    mode,
-    rate: percent / 100,
-    fromMs: START_AT_MS,
-    toMs: calmFromMs,
-  }));
-  return {
-    scenario,
-    configured: result.configured,
-    faults,
-    calmFromMs,
-    invocations: invocationsOf(each, calmFromMs),
-  };
+  return result.configured;
 }
 
 /** What the triggers of a case lead to. Once it is calm each leads to one cycle, on time. */
 function invocationsOf(each: Case, calmFromMs: number): Built['invocations'] {
   const { lost, twice, late } = each.triggers;
   const { is, from, to } = each.mode;
+  const timeoutMs = each.timeoutSeconds === undefined ? null : each.timeoutSeconds * 1000;
   let cycles = 0;
   return (wanted) => {
     if (wanted.nowMs >= calmFromMs) {
       return [wanted];
     }
-    const due = { ...wanted, mode: cycles >= from && cycles < to ? is : wanted.mode };
+    const mode = cycles >= from && cycles < to ? is : wanted.mode;
+    const deadlineMs = timeoutMs === null ? wanted.deadlineMs : wanted.nowMs + timeoutMs;
+    const due = { ...wanted, mode, deadlineMs };
     cycles++;
     const luck = stream(each.seed, 'trigger', cycles).nextInt(100);
     if (luck < lost) {
@@ -506,6 +557,8 @@ export function interfering(each: Case, calmFromMs: number): Observer {
   };
 }
 
+const CLOCK_AHEAD_SECONDS = 600;
+
 function interfere(
   world: World,
   table: Table,
@@ -517,7 +570,9 @@ function interfere(
   if (does === 'launch') {
     const { zones } = world.scenario.cluster;
     const zone = zones[to % zones.length];
-    world.launch({ clientToken, zone, market: 'on-demand', count: 1, birthEpoch: 1 }, nowMs);
+    // From 4 on by one whose clock was ahead of ours: the tags have its epoch (S6).
+    const birthEpoch = to < 4 ? 1 : Math.floor(nowMs / 1000) + CLOCK_AHEAD_SECONDS;
+    world.launch({ clientToken, zone, market: 'on-demand', count: 1, birthEpoch }, nowMs);
     return;
   }
   if (does === 'lose-table') {
@@ -571,15 +626,16 @@ export function runCase(
   each: Case,
   invariants: readonly Invariant[],
   also: Observer = {},
-  changes: Partial<RunOptions> = {},
+  otherwise: Partial<RunOptions> = {},
 ): Run {
-  const { scenario, configured, faults, calmFromMs, invocations } = build(each);
+  const { scenario, configured, changes, faults, calmFromMs, invocations } = build(each);
   const observer = together([
     interfering(each, calmFromMs),
     checkers({ scenario, configured, calmFromMs }, invariants),
     also,
   ]);
-  return run({ scenario, configured, seed: each.seed, faults, invocations, observer, ...changes });
+  const options = { scenario, configured, changes, seed: each.seed, faults, invocations, observer };
+  return run({ ...options, ...otherwise });
 }
 
 /** So many runs by default; `FC_NUM_RUNS` asks for another number. */

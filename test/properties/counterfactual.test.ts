@@ -18,15 +18,15 @@ import {
 import { flipOfDecision, whyNot, type Flip } from '../../reports/counterfactual.ts';
 import { partsOf, type PlacedRule } from '../../reports/explanation.ts';
 import type { Situation, ViewVariable } from '../../reports/levers.ts';
-import { anyCase, build, runCase, runs, type Case } from './arbitraries.ts';
+import { anyCase, runCase, runs, type Case } from './arbitraries.ts';
 
 /** Decisions of one run that are looked at: spread over all of it. */
 const LOOKS = 12;
 
 /** Decisions of a run, and what they followed from. */
 function situationsOf(each: Case): { situation: Situation; decided: Decided }[] {
-  const { configured } = build(each);
-  const { header, records } = readJournal<JournalHeader>(runCase(each, []).journal);
+  const { configured, journal } = runCase(each, []);
+  const { header, records } = readJournal<JournalHeader>(journal);
   const { cluster } = header;
   const all = [...redecide(records, configured, cluster)].filter((again) => again !== null);
   const apart = Math.max(1, Math.floor(all.length / LOOKS));
