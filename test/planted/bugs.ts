@@ -60,8 +60,10 @@ export const PLANTED: readonly Planted[] = [
   ]);
 `,
     held: {
-      faults: [{ effect: 'listPods', mode: 'slow', percent: 100 }],
+      faults: [{ effect: 'listInstances', mode: 'slow', percent: 100 }],
       market: { ...QUIET.market, reclaimPercentPerMonth: 10_000, noticePercent: 100 },
+      spotPercent: 100,
+      settings: { onDemandBase: 0 },
     },
     test: [
       FOUND_AGAIN_TEST,
@@ -136,6 +138,7 @@ export const PLANTED: readonly Planted[] = [
     file: CYCLE,
     find: 'act.epoch = instance.birthEpoch + 1;',
     instead: 'act.epoch = act.lockEpoch;',
+    held: { hands: [{ cycle: 5, does: 'launch', to: 4 }] },
     test: [CYCLE_TEST, 'an epoch in tags above ours raises ours (S6)'],
   },
   {
@@ -178,6 +181,7 @@ export const PLANTED: readonly Planted[] = [
     file: CYCLE,
     find: 'input.deadlineMs - input.nowMs + 2 * CLOCK_SKEW_MS > LOCK_MS',
     instead: 'input.deadlineMs - input.nowMs > LOCK_MS',
+    held: { timeoutSeconds: 240 },
     test: [CYCLE_TEST, 'lies twice the skew inside the lease, or the cycle does not begin (S8)'],
   },
   {
@@ -213,6 +217,10 @@ export const PLANTED: readonly Planted[] = [
     file: CYCLE,
     find: ' || nowMs > lock.holderDeadlineAtMs;',
     instead: ';',
+    held: {
+      hands: [{ cycle: 5, does: 'launch', to: 4 }],
+      faults: [{ effect: 'commitState', mode: 'crash-after', percent: 50 }],
+    },
     test: [
       CYCLE_TEST,
       'of a dead holder with a clock ahead of ours is taken under the next epoch (S6, S9)',
@@ -445,6 +453,7 @@ export const PLANTED: readonly Planted[] = [
     instead: `const own = policy.propose({ view, fleet: repaired, cluster, settings, memory });
   const surplus = fleet.supply - settings.nodeCountMax;
   const proposal = surplus > 0 ? { ...own, action: 'scaleDown' as const, count: surplus } : own;`,
+    held: { changes: [{ atMinute: 30, nodeCountMin: 1, nodeCountMax: 4 }] },
     test: [
       'test/engine/decide.test.ts',
       'a lowered max is no loss: nothing above it is restored, and nothing removed for it (S24)',
@@ -456,6 +465,13 @@ export const PLANTED: readonly Planted[] = [
     file: CYCLE,
     find: 'countFleet(view).ready >= Math.min(desired, configured.settings.nodeCountMax) &&',
     instead: 'countFleet(view).ready >= desired &&',
+    held: {
+      changes: [{ atMinute: 20, nodeCountMin: 1, nodeCountMax: 4 }],
+      hands: [
+        { cycle: 12, does: 'rebalance', to: 0 },
+        { cycle: 20, does: 'rebalance', to: 1 },
+      ],
+    },
     test: [FOUND_AGAIN_TEST, 'a lowered max does not keep hints from being followed (S24)'],
   },
   {
@@ -465,6 +481,14 @@ export const PLANTED: readonly Planted[] = [
     find: 'return stateWith(stored.state, { policy: policy.name, memory: NO_MEMORY });',
     instead:
       'return stateWith(stored.state, { policy: policy.name, memory: NO_MEMORY, launches: [], drains: [] });',
+    held: {
+      policy: 'node-fleet',
+      tenths: [50, 50, 5, 5, 5, 5, 50, 50, 5, 5],
+      changes: [
+        { atMinute: 25, policy: 'trailing-max' },
+        { atMinute: 65, policy: 'node-fleet' },
+      ],
+    },
     test: [CYCLE_TEST, 'of another policy is dropped; intents and instants stay (S25)'],
   },
   {

@@ -792,6 +792,11 @@ export const NEVER: readonly (readonly [number: number, what: string, happens: (
   ],
   [
     16,
+    'a journal under a policy that did not decide it',
+    () => endingIn(16, (run) => ({ ...run, configured: policyOf('static', { nodeCount: 4 }) })),
+  ],
+  [
+    16,
     'a journal of another world',
     () => {
       const other = runCase({ ...QUIET, nodeCountMax: 5 }, []);
@@ -971,6 +976,56 @@ export const NEVER: readonly (readonly [number: number, what: string, happens: (
       stage.interpreter.advance(20_000);
       stage.begin({ trigger: 'alert' });
       stage.decide({}, {}, {}, stage.interpreter.nowMs);
+    },
+  ],
+  [
+    27,
+    'a state under an epoch that a tag has passed',
+    () => {
+      const stage = new Stage(27);
+      const ahead = { clientToken: 'ahead', zone: ZONE_A, market: 'on-demand', count: 1 } as const;
+      stage.world.launch({ ...ahead, birthEpoch: 7 }, stage.atMs);
+      stage.interpreter.advance(120_000);
+      stage.perform({ kind: 'listInstances' });
+      stage.watch.reaches(commitBy('us'), stage.world);
+    },
+  ],
+  [
+    28,
+    'a hint that nobody follows, under a lowered max',
+    () => {
+      const stage = new Stage(28, { nodeCountMax: 3 });
+      const hint = stage.drain({ reason: 'rebalance', stage: 'tainting' });
+      stage.remember({ desired: 9, drains: [hint] });
+      const hinted = worker(hint.instanceId, { phase: 'doomed' });
+      stage.decide({ workers: [...fourInOneZone, hinted] }, {});
+      stage.end();
+    },
+  ],
+  [
+    29,
+    'a removal that the policy has not asked for',
+    () => new Stage(29).decide({ workers: fourInOneZone }, removal),
+  ],
+  [
+    30,
+    'a drain that is forgotten',
+    () => {
+      const stage = new Stage(30);
+      stage.remember({ drains: [stage.drain()] });
+      stage.begin();
+      stage.commit({ policy: 'trailing-max' });
+      stage.decide({}, {});
+    },
+  ],
+  [
+    30,
+    'a launch that is forgotten without an answer',
+    () => {
+      const stage = new Stage(30);
+      stage.remember({ launches: [stage.intent(1)] });
+      stage.begin();
+      stage.commit({ policy: 'trailing-max' });
     },
   ],
 ];

@@ -1,5 +1,6 @@
 // What a run may come across: the marks that a sweep, or the swarm, must have made somewhere.
 import {
+  CYCLE_OUTCOMES,
   EVENT_CODES,
   GUARDS,
   POLICIES,
@@ -15,8 +16,8 @@ import {
 } from '../../simulator/index.ts';
 import { EFFECTS, HANDS, type Case } from './arbitraries.ts';
 
-/** What needs a second deployment, and what needs half an hour in no list. */
-const RARE_EVENTS: readonly EventCode[] = ['policy-changed', 'disowned'];
+/** What needs half an hour in no list. */
+const RARE_EVENTS: readonly EventCode[] = ['disowned'];
 
 /** Everything that must have happened at least once. */
 export const EXPECTED: readonly string[] = [
@@ -28,9 +29,7 @@ export const EXPECTED: readonly string[] = [
   ...['max', 'min', 'joining-works', 'nothing-in-flight', 'victim', 'step', 'spend', 'pools'].map(
     (rule) => `guard ${rule} clips`,
   ),
-  ...['decided', 'lock-held', 'lock-unavailable', 'lock-lost', 'stale-trigger', 'too-soon'].map(
-    (outcome) => `outcome ${outcome}`,
-  ),
+  ...CYCLE_OUTCOMES.map((outcome) => `outcome ${outcome}`),
   ...EVENT_CODES.filter((code) => !RARE_EVENTS.includes(code)).map((code) => `event ${code}`),
   ...['CRITICAL', 'HIGH_LOAD', 'PREDICTIVE', 'LOW_LOAD', 'TARGET'].map((level) => `level ${level}`),
   ...POLICIES.filter(({ name }) => name !== 'static').flatMap(({ name }) => [

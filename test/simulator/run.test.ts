@@ -255,6 +255,61 @@ describe('what the engine is told of a cluster', () => {
   });
 });
 
+describe('another policy document in the middle of a run', () => {
+  const small = policyOf('node-fleet', { nodeCountMax: 3 });
+  const changedAtMs = START_AT_MS + 65 * MINUTE_MS;
+  const headersOf = ({ earlier, journal }: Run) =>
+    [...earlier.map((stretch) => stretch.journal), journal].map((bytes) => {
+      const { header, records } = readJournal<{ policy: string; settings: object }>(bytes);
+      return { policy: header.policy, settings: header.settings, records };
+    });
+
+  it('is what the first cycle after it goes by, and begins a journal of its own', () => {
+    const seen: [nowMs: number, max: number][] = [];
+    const observer: Observer = {
+      cycleBegins: (nowMs, _, { configured }) =>
+        void seen.push([nowMs, configured.settings.nodeCountMax]),
+    };
+    const changes = [{ atMs: changedAtMs, configured: small }];
+    const result = runOf('trailing-max', { changes, observer });
+    expect(seen.every(([nowMs, max]) => (max === 3) === nowMs >= changedAtMs)).toBe(true);
+    expect(result.configured).toBe(small);
+    expect(result.earlier.map(({ configured }) => configured.policy.name)).toEqual([
+      'trailing-max',
+    ]);
+    const [before, after] = headersOf(result);
+    expect(before.policy).toBe('trailing-max');
+    expect(after).toMatchObject({ policy: 'node-fleet', settings: { nodeCountMax: 3 } });
+    expect([...before.records, ...after.records].map(({ startedAtMs }) => startedAtMs)).toEqual(
+      seen.map(([nowMs]) => nowMs),
+    );
+    const told = after.records[0].events.map(({ code, subject }) => [code, subject]);
+    expect(told).toContainEqual(['policy-changed', 'trailing-max']);
+  });
+
+  it('changes nothing before it; the last of several between two cycles counts, and none after the end', () => {
+    const alone = readJournal(runOf('trailing-max').journal).records;
+    const manual = { atMs: changedAtMs, configured: policyOf('manual') };
+    const changes = [manual, { atMs: changedAtMs + 1, configured: small }];
+    const never = { atMs: START_AT_MS + 1_000 * MINUTE_MS, configured: policyOf('static') };
+    const [before, after, ...others] = headersOf(
+      runOf('trailing-max', { changes: [...changes, never] }),
+    );
+    expect(before.records).toEqual(alone.slice(0, before.records.length));
+    expect(after.policy).toBe('node-fleet');
+    expect(others).toEqual([]);
+  });
+
+  it('costs what running an autoscaler costs, if either of the two does', () => {
+    const lineOf = (name: string, later: string): number =>
+      runOf(name, { changes: [{ atMs: changedAtMs, configured: policyOf(later) }] }).measures
+        .costBreakdownBdt.autoscaler;
+    expect(lineOf('static', 'static')).toBe(0);
+    expect(lineOf('static', 'node-fleet')).toBeGreaterThan(0);
+    expect(lineOf('node-fleet', 'static')).toBe(lineOf('static', 'node-fleet'));
+  });
+});
+
 describe('cycles', () => {
   /** When each cycle began, and whether it was killed. */
   function cyclesOf(options: Partial<RunOptions> & { name?: string } = {}) {
