@@ -61,9 +61,8 @@ export const PLANTED: readonly Planted[] = [
 `,
     held: {
       faults: [{ effect: 'listInstances', mode: 'slow', percent: 100 }],
-      market: { ...QUIET.market, reclaimPercentPerMonth: 10_000, noticePercent: 100 },
+      market: { ...QUIET.market, reclaimPercentPerMonth: 100_000, noticePercent: 100 },
       spotPercent: 100,
-      settings: { onDemandBase: 0 },
     },
     test: [
       FOUND_AGAIN_TEST,
@@ -483,10 +482,13 @@ export const PLANTED: readonly Planted[] = [
       'return stateWith(stored.state, { policy: policy.name, memory: NO_MEMORY, launches: [], drains: [] });',
     held: {
       policy: 'node-fleet',
-      tenths: [50, 50, 5, 5, 5, 5, 50, 50, 5, 5],
+      tenths: [10, 20, 30, 40, 50, 60],
+      faults: [{ effect: 'launchInstances', mode: 'lost-answer', percent: 80 }],
       changes: [
-        { atMinute: 25, policy: 'trailing-max' },
-        { atMinute: 65, policy: 'node-fleet' },
+        { atMinute: 15, policy: 'trailing-max' },
+        { atMinute: 25, policy: 'node-fleet' },
+        { atMinute: 35, policy: 'trailing-max' },
+        { atMinute: 45, policy: 'node-fleet' },
       ],
     },
     test: [CYCLE_TEST, 'of another policy is dropped; intents and instants stay (S25)'],
