@@ -1580,6 +1580,7 @@ const liveness: Invariant = {
         }
         const mayAct =
           mayBuy &&
+          nowMs >= state.recoveryUntilMs &&
           nowMs - lastActionAtMs >= settings.cooldownAfterActionSeconds * 1000 &&
           state.poolBackoffs.every(({ untilMs }) => untilMs <= nowMs) &&
           (state.joinFailures < 2 ||
