@@ -187,7 +187,7 @@ export const PLANTED: readonly Planted[] = [
     rule: 'S8',
     what: 'a drain that is terminating is undone like any other',
     file: LIFECYCLE,
-    find: "const reversible = state.drains.filter((drain) => drain.stage !== 'terminating');",
+    find: "const reversible = state.drains.filter(({ stage }) => stage !== 'terminating');",
     instead: 'const reversible = state.drains;',
     held: {
       policy: 'node-fleet',
