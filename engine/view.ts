@@ -305,6 +305,22 @@ export function helpablePods(view: View, cluster: Cluster, maxAgeMs: number): nu
   return pods;
 }
 
+/** Unschedulable pods by shape, without those bound to a zone that is not ours: no node will ever be there (S13). */
+export function unschedulableInOurZones(
+  { shapes, unschedulable }: View,
+  { zones }: Cluster,
+): readonly number[] {
+  let counts: number[] | null = null;
+  for (let s = 0; s < shapes.length; s++) {
+    const { zone } = shapes[s]!;
+    if (zone !== null && unschedulable[s]! > 0 && !zones.includes(zone)) {
+      counts ??= unschedulable.slice();
+      counts[s] = 0;
+    }
+  }
+  return counts ?? unschedulable;
+}
+
 /** Nodes that unschedulable pods need beyond those already on their way; null when the pods are not known. */
 export function nodesLacking(
   view: View,
@@ -320,7 +336,7 @@ export function nodesLacking(
     return fleet.arriving > 0 ? 0 : 1;
   }
   const template = provenTemplate(view.workers, cluster.template);
-  const needed = nodesNeeded(view.shapes, view.unschedulable, template);
+  const needed = nodesNeeded(view.shapes, unschedulableInOurZones(view, cluster), template);
   const bound = boundNeeds(view, cluster, template);
   if (bound === null) {
     return Math.max(0, needed - fleet.arriving);

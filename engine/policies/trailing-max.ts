@@ -1,7 +1,13 @@
 import { nodesNeeded } from '../demand.ts';
 import { verdict } from '../explain.ts';
 import { numberSetting, type SettingDescriptions } from '../settings.ts';
-import { helpablePods, nodesLacking, type View } from '../view.ts';
+import {
+  helpablePods,
+  nodesLacking,
+  unschedulableInOurZones,
+  type Cluster,
+  type View,
+} from '../view.ts';
 import { hold, type Policy } from './policy.ts';
 
 const settings = {
@@ -44,7 +50,7 @@ export const trailingMax: Policy<typeof settings> = {
     if (!view.podsKnown) {
       return hold([verdict('target-above-supply', 'unknown', 0, fleet.supply)], memory);
     }
-    const packed = nodesNeeded(view.shapes, wantedPods(view), cluster.template);
+    const packed = nodesNeeded(view.shapes, wantedPods(view, cluster), cluster.template);
     const demand = Math.ceil((packed * (100 + settings.headroomPercent)) / 100);
     const remembered = withDemand(memory, view.nowMs, demand, settings.windowSeconds * 1000);
     const target = remembered[1]!;
@@ -92,8 +98,8 @@ export const trailingMax: Policy<typeof settings> = {
   },
 };
 
-function wantedPods(view: View): number[] {
-  const counts = view.unschedulable.slice();
+function wantedPods(view: View, cluster: Cluster): number[] {
+  const counts = unschedulableInOurZones(view, cluster).slice();
   for (const worker of view.workers) {
     for (let s = 0; s < worker.pods.length; s++) {
       counts[s] = counts[s]! + worker.pods[s]!;

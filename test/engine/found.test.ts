@@ -317,6 +317,16 @@ describe('pods bound to a zone', () => {
       'pods-no-node-can-hold',
     );
   });
+
+  test('in a zone that is not ours need no node beside those that others wait for (S13)', () => {
+    const shapes = [WEB, shape('far', { zone: 'z', requestMillicpu: 1_500 })];
+    const waits = view({ workers: workers(3, { pods: [8, 0] }), shapes, unschedulable: [1, 3] });
+    expect(nodesLacking(waits, countFleet(waits), cluster(), MINUTE)).toBe(1);
+    const asked = decide(configured('trailing-max'), cluster(), waits, []);
+    expect(asked.explanation).toMatchObject({ proposed: 1 });
+    const alone = { ...waits, unschedulable: [0, 3] };
+    expect(decide(configured('trailing-max'), cluster(), alone, []).decision.action).toBe('hold');
+  });
 });
 
 describe('a drain', () => {
