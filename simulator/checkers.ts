@@ -9,7 +9,6 @@ import {
   freshValue,
   isAlive,
   isBackingOff,
-  isHelpable,
   probeDelayMs,
   readJournal,
   trustedValue,
@@ -292,11 +291,22 @@ export class Facts {
       ).length;
   }
 
+  /** How many pods of a shape an empty worker holds, by the scenario’s own numbers; 0: none ever could (S13). */
+  podsOnEmptyNode({ requestMillicpu, requestMib, zone, pinnedBy }: PodShape): number {
+    const { worker, zones } = this.options.scenario.cluster;
+    if (pinnedBy === 'unmodelled-affinity' || (zone !== null && !zones.includes(zone))) {
+      return 0;
+    }
+    return Math.floor(
+      Math.min(worker.allocatableMillicpu / requestMillicpu, worker.allocatableMib / requestMib),
+    );
+  }
+
   /** Pods without room that an empty worker could hold (S13). */
   helpable(shapes: readonly PodShape[], unschedulable: readonly number[]): number {
     let pods = 0;
     shapes.forEach((shape, s) => {
-      if (isHelpable(shape, this.cluster, this.cluster.template)) {
+      if (unschedulable[s]! > 0 && this.podsOnEmptyNode(shape) > 0) {
         pods += unschedulable[s]!;
       }
     });
@@ -733,6 +743,9 @@ function shapeOf(uid: string): number {
   return Number(uid.split('/')[1]);
 }
 
+/** Drains that AWS has announced; the other repairs give up a node of their own accord. */
+const NOTICED: readonly DrainIntent['reason'][] = ['reclaim', 'rebalance'];
+
 const podsProtected: Invariant = {
   number: 5,
   rule: 'protected pods are never evicted, disruption budgets hold, and an instance is terminated only drained, doomed or never joined',
@@ -815,13 +828,15 @@ const podsProtected: Invariant = {
             );
           }
         } else if (effect.kind === 'commitState') {
-          for (const { id, instanceId, reason } of facts.drains) {
-            const key = `${id} ${reason}`;
+          for (const { id, instanceId, reason, stage } of facts.drains) {
+            // Who is given up is judged twice: before it is terminated it is looked at again.
+            const again = stage === 'terminating' && !NOTICED.includes(reason);
+            const key = again ? `${id} ${reason} ${stage}` : `${id} ${reason}`;
             if (reason === 'scale-down' || judged.has(key)) {
               continue;
             }
             judged.add(key);
-            if (reason === 'reclaim' || reason === 'rebalance') {
+            if (NOTICED.includes(reason)) {
               const marks = facts.table.inbox.doomed.filter(
                 (mark) => mark.instanceId === instanceId,
               );

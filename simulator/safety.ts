@@ -5,13 +5,18 @@
 import {
   CLOCK_SKEW_MS,
   countFleet,
+  isBackingOff,
   LOCK_MS,
   podsFitElsewhere,
   settingsInForce,
   TRIGGER_MAX_AGE_MS,
+  trustedValue,
+  type Decision,
   type DrainIntent,
   type EventCode,
+  type Explanation,
   type LaunchIntent,
+  type PodShape,
   type RuleId,
   type View,
   type Worker,
@@ -260,15 +265,15 @@ const PROBE_APART_MS = 600_000;
 
 const oneProbe: Invariant = {
   number: 25,
-  rule: 'while launches never join, one at a time is tried, ten minutes apart (S14); and none for pods that no node could hold (S13)',
-  watch(facts, fail) {
+  rule: 'while launches never join, one at a time is tried, ten minutes apart (S14)',
+  watch(_, fail) {
     let probedAtMs = -Infinity;
     return {
       decided: ({ decided }) => {
         if (decided === null) {
           return;
         }
-        const { view, decision, explanation } = decided;
+        const { view, decision } = decided;
         const count = decision.launches.reduce((sum, share) => sum + share.count, 0);
         if (view.joinFailures >= 2 && count > 0) {
           const { nowMs } = view;
@@ -279,18 +284,6 @@ const oneProbe: Invariant = {
             fail(`launched ${nowMs - probedAtMs} ms after the last one, which never joined`);
           }
           probedAtMs = nowMs;
-        }
-        // A policy that reads pending pods its own way buys for what is merely starting.
-        if (
-          facts.configured.policy.readings === undefined &&
-          view.podsKnown &&
-          facts.helpable(view.shapes, view.unschedulable) === 0 &&
-          explanation.rules.some(
-            ({ rule, verdict, observed }) =>
-              rule === 'pods-pending' && verdict === 'fires' && observed > 0,
-          )
-        ) {
-          fail('nodes are added for pods that none of them could hold');
         }
       },
     };
@@ -487,6 +480,349 @@ const inFlightStays: Invariant = {
   },
 };
 
+/** What buys for waiting pods; `pods-pending` is the brief’s own query, which counts what is merely starting. */
+const FOR_WAITING_PODS: readonly RuleId[] = ['pods-unschedulable', 'pods-waiting-lasts'];
+
+const helpableOnly: Invariant = {
+  number: 31,
+  rule: 'pods that no node could hold have none bought, and none kept (S13)',
+  watch(facts, fail) {
+    return {
+      decided: ({ decided }) => {
+        if (decided === null || !decided.view.podsKnown || facts.cycle!.waiting !== 0) {
+          return;
+        }
+        const asWritten = facts.configured.policy.readings !== undefined;
+        for (const { rule, verdict, observed, threshold } of decided.explanation.rules) {
+          if (FOR_WAITING_PODS.includes(rule) && verdict === 'fires') {
+            fail(`${rule} asks for nodes, and no node could hold a pod that waits`);
+          }
+          if (
+            (rule === 'no-pods-unschedulable' && verdict === 'blocks') ||
+            (rule === 'nothing-pending' && verdict === 'quiet') ||
+            (rule === 'cpu-low' && verdict === 'quiet' && observed < threshold && !asWritten)
+          ) {
+            fail(`${rule} is ${verdict} at ${observed}, and no node could hold a pod that waits`);
+          }
+        }
+      },
+    };
+  },
+};
+
+/** On its way as far as anybody can tell: a node that is Ready and empty may be too young to have been used. */
+function arrivesIn(zone: string, { workers, unanswered }: View): boolean {
+  return (
+    unanswered.some((share) => share.zone === zone) ||
+    workers.some(
+      (worker) =>
+        worker.zone === zone &&
+        (worker.phase === 'booting' ||
+          worker.phase === 'joining' ||
+          (worker.phase === 'ready' && worker.pods.every((count) => count === 0))),
+    )
+  );
+}
+
+const boundPlaced: Invariant = {
+  number: 32,
+  rule: 'pods bound to a zone get their node there before any is bought elsewhere (S13)',
+  watch(facts, fail) {
+    return {
+      decided: ({ decided }) => {
+        if (decided === null || !decided.view.podsKnown) {
+          return;
+        }
+        const { view, decision } = decided;
+        const needing = facts.cluster.zones.filter(
+          (zone) =>
+            !arrivesIn(zone, view) &&
+            !isBackingOff(view.poolBackoffs, zone, 'on-demand', view.nowMs) &&
+            view.shapes.some(
+              (shape, s) =>
+                shape.zone === zone &&
+                view.unschedulable[s]! > 0 &&
+                facts.podsOnEmptyNode(shape) > 0,
+            ),
+        );
+        let bought = 0;
+        let there = 0;
+        for (const { zone, count } of decision.launches) {
+          bought += count;
+          there += needing.includes(zone) ? count : 0;
+        }
+        if (there < Math.min(bought, needing.length)) {
+          fail(`${bought} are bought, ${there} of them in ${needing.join(', ')}, where pods wait`);
+        }
+      },
+    };
+  },
+};
+
+/** So many nodes have the room that these pods request, if it came in no pieces: fewer can never hold them. */
+function fewestNodes(facts: Facts, shapes: readonly PodShape[], counts: readonly number[]): number {
+  const { worker } = facts.options.scenario.cluster;
+  let millicpu = 0;
+  let mib = 0;
+  shapes.forEach((shape, s) => {
+    if (facts.podsOnEmptyNode(shape) > 0) {
+      millicpu += counts[s]! * shape.requestMillicpu;
+      mib += counts[s]! * shape.requestMib;
+    }
+  });
+  return Math.ceil(Math.max(millicpu / worker.allocatableMillicpu, mib / worker.allocatableMib));
+}
+
+/** So many do when no two shapes share one: more are never needed. */
+function mostNodes(facts: Facts, shapes: readonly PodShape[], counts: readonly number[]): number {
+  let nodes = 0;
+  shapes.forEach((shape, s) => {
+    const perNode = facts.podsOnEmptyNode(shape);
+    nodes += perNode > 0 ? Math.ceil(counts[s]! / perNode) : 0;
+  });
+  return nodes;
+}
+
+/** Nodes that are launched, or may be, and not Ready yet; those that a decision restores among them. */
+function onTheirWay({ workers, unanswered }: View, { repair }: Decision): number {
+  const booting = workers.filter(({ phase }) => phase === 'booting' || phase === 'joining').length;
+  return unanswered.reduce((sum, { count }) => sum + count, booting + repair);
+}
+
+/** Whether a policy asks for nodes because pods wait that are bound to no zone: any node on its way helps those. */
+function asksForFreePods(
+  facts: Facts,
+  { shapes, unschedulable }: View,
+  asked: Explanation,
+): boolean {
+  return (
+    asked.proposed > 0 &&
+    asked.rules.some(
+      ({ rule, verdict }) => FOR_WAITING_PODS.includes(rule) && verdict === 'fires',
+    ) &&
+    shapes.every(
+      (shape, s) =>
+        unschedulable[s] === 0 || shape.zone === null || facts.podsOnEmptyNode(shape) === 0,
+    )
+  );
+}
+
+const arrivalsCounted: Invariant = {
+  number: 33,
+  rule: 'for pods that the nodes on their way will hold no other is bought (S21)',
+  watch(facts, fail) {
+    return {
+      decided: ({ decided }) => {
+        if (
+          decided === null ||
+          !decided.view.podsKnown ||
+          !asksForFreePods(facts, decided.view, decided.explanation)
+        ) {
+          return;
+        }
+        const { view, decision, explanation } = decided;
+        const arriving = onTheirWay(view, decision);
+        const most = mostNodes(facts, view.shapes, view.unschedulable);
+        if (most <= arriving) {
+          fail(
+            `${explanation.proposed} are asked for; ${arriving} are on their way, and the pods that wait fill ${most}`,
+          );
+        }
+      },
+    };
+  },
+};
+
+/** Policies that ask for as many nodes as waiting pods add up to; the others go by steps. */
+const SIZE_BY_PENDING = ['pending-driven', 'consolidating'];
+
+const sizedByRequests: Invariant = {
+  number: 36,
+  rule: 'who sizes by requests asks for what pods add up to, no less and no more',
+  watch(facts, fail) {
+    // The most that the pods of any look could fill: the maximum over a window is not above it.
+    let mostEver = 0;
+    return {
+      performed: (_, result) => {
+        const { policy } = facts.configured;
+        if (
+          policy.name === 'trailing-max' &&
+          result.ok &&
+          'pods' in result &&
+          'shapes' in result.pods
+        ) {
+          const { shapes, unschedulable, perNode } = result.pods;
+          const wanted = shapes.map((_shape, s) =>
+            perNode.reduce((sum, { counts }) => sum + counts[s]!, unschedulable[s]!),
+          );
+          const most =
+            mostNodes(facts, shapes, wanted) * (100 + facts.settings['headroomPercent']!);
+          mostEver = Math.max(mostEver, Math.ceil(most / 100));
+        }
+      },
+      decided: ({ decided }) => {
+        if (decided === null || !decided.view.podsKnown || decided.explanation.proposed <= 0) {
+          return;
+        }
+        const { view, decision, explanation } = decided;
+        const { policy } = facts.configured;
+        const { proposed, rules } = explanation;
+        if (policy.name === 'trailing-max') {
+          const wanted = view.shapes.map((_, s) =>
+            view.workers.reduce((sum, { pods }) => sum + pods[s]!, view.unschedulable[s]!),
+          );
+          const fewest = fewestNodes(facts, view.shapes, wanted);
+          const there =
+            view.workers.filter(({ phase }) => CAPACITY.includes(phase)).length +
+            view.unanswered.reduce((sum, { count }) => sum + count, decision.repair);
+          const target = rules.find(({ rule }) => rule === 'target-above-supply');
+          if (
+            there + proposed < fewest ||
+            (target?.verdict === 'fires' && target.observed > mostEver)
+          ) {
+            fail(
+              `${proposed} are asked for beside ${there}; pods need ${fewest} at least, and never more than ${mostEver}`,
+            );
+          }
+        } else if (
+          SIZE_BY_PENDING.includes(policy.name) &&
+          asksForFreePods(facts, view, explanation)
+        ) {
+          const arriving = onTheirWay(view, decision);
+          // One that is Ready and empty may be so young that it counts as on its way.
+          const empty = view.workers.filter(
+            ({ phase, pods }) => phase === 'ready' && pods.every((count) => count === 0),
+          ).length;
+          const fewest = fewestNodes(facts, view.shapes, view.unschedulable) - arriving - empty;
+          const most = mostNodes(facts, view.shapes, view.unschedulable) - arriving;
+          if (proposed < fewest || proposed > most) {
+            fail(
+              `${proposed} are asked for; pods that wait need ${fewest} to ${most} beside ${arriving} on their way`,
+            );
+          }
+        }
+      },
+    };
+  },
+};
+
+const countGivenBack: Invariant = {
+  number: 34,
+  rule: 'a removal that is undone is given back to the count of nodes that are meant to be there',
+  watch(facts, fail) {
+    let before: number | null = null;
+    let removals = new Set<string>();
+    return {
+      cycleBegins: () => {
+        const { stored } = facts.table;
+        // A launch that is given up meanwhile takes back what it was to add.
+        before =
+          stored.kind === 'known' && stored.state.launches.length === 0
+            ? stored.state.desired
+            : null;
+        removals = new Set(
+          facts.drains.flatMap(({ reason, instanceId }) =>
+            reason === 'scale-down' ? [instanceId] : [],
+          ),
+        );
+      },
+      cycleEnds: () => {
+        const { record, hold } = facts.cycle!;
+        const { stored } = facts.table;
+        if (
+          removals.size === 0 ||
+          before === null ||
+          before < Math.max(facts.settings.nodeCountMin, hold?.min ?? 0) ||
+          stored.kind !== 'known' ||
+          stored.state.desired === null ||
+          !record?.decided ||
+          record.decided.decision.action === 'scaleDown' ||
+          record.events.some(({ code }) => code === 'disowned')
+        ) {
+          return;
+        }
+        const { view } = record.decided;
+        const there = view.workers.filter(({ phase }) => CAPACITY.includes(phase));
+        const undone = record.events.filter(
+          ({ code, subject }) =>
+            code === 'drain-undone' &&
+            removals.has(subject) &&
+            facts.drainOf(subject) === undefined &&
+            there.some(({ id }) => id === subject),
+        ).length;
+        const onItsWay = view.unanswered.reduce((sum, { count }) => sum + count, 0);
+        // One that stays because others were lost makes up for those.
+        const meant = Math.min(before + undone, there.length + onItsWay);
+        if (undone > 0 && stored.state.desired < meant) {
+          fail(
+            `${undone} removals were undone, ${before} were meant to be there before and ${stored.state.desired} are now; ` +
+              `${there.length} are there`,
+          );
+        }
+      },
+    };
+  },
+};
+
+/** One look of `target-tracking` tells of the minute before it. */
+const DATAPOINT_MS = 60_000;
+
+/** What policies wait through, and whether a look shows that it is not so. Of some only the policy can tell: never. */
+const LASTING: Readonly<Partial<Record<RuleId, (view: View, facts: Facts) => boolean>>> = {
+  'pods-waiting-lasts': (view, facts) =>
+    view.podsKnown && facts.helpable(view.shapes, view.unschedulable) === 0,
+  'cpu-low-lasts': (view, { settings }) => {
+    const cpu = trustedValue(view.metrics.cpuPercent, view, settings);
+    return cpu === null || cpu >= settings['cpuLowPercent']!;
+  },
+  'quiet-lasts': () => false,
+  'above-target-lasts': () => false,
+  'below-target-lasts': () => false,
+  'unneeded-lasts': () => false,
+  'consolidatable-lasts': () => false,
+};
+
+const windowsAreTimes: Invariant = {
+  number: 35,
+  rule: 'what lasts has not lasted longer than since it was last seen not to be so: windows are times, however often one looks',
+  watch(facts, fail) {
+    // The earliest that each can have begun.
+    const sinceMs = new Map<string, number>();
+    let beganAtMs = 0;
+    return {
+      begun: (world) => {
+        beganAtMs = world.nowMs - DATAPOINT_MS;
+      },
+      decided: ({ decided }) => {
+        for (const { rule, observed } of decided?.explanation.rules ?? []) {
+          if (LASTING[rule] === undefined || observed === 0) {
+            continue;
+          }
+          const since = sinceMs.get(rule) ?? beganAtMs;
+          const { nowMs } = decided!.view;
+          if (observed > nowMs - since) {
+            fail(`${rule} has seen ${observed} ms of the last ${nowMs - since}`);
+          }
+          sinceMs.set(rule, nowMs - observed);
+        }
+      },
+      cycleEnds: () => {
+        const decided = facts.cycle!.record?.decided;
+        const { stored } = facts.table;
+        // What was seen and not remembered ends nothing.
+        if (!decided || stored.kind !== 'known' || stored.state.memory !== decided.memoryAfter) {
+          return;
+        }
+        for (const [rule, isOver] of Object.entries(LASTING)) {
+          if (isOver(decided.view, facts)) {
+            sinceMs.set(rule, decided.view.nowMs);
+          }
+        }
+      },
+    };
+  },
+};
+
 /** Numbered on from those of the design. */
 export const SAFETY_INVARIANTS: readonly Invariant[] = [
   restored,
@@ -500,4 +836,10 @@ export const SAFETY_INVARIANTS: readonly Invariant[] = [
   hintsFollowed,
   removalsAsked,
   inFlightStays,
+  helpableOnly,
+  boundPlaced,
+  arrivalsCounted,
+  countGivenBack,
+  windowsAreTimes,
+  sizedByRequests,
 ];

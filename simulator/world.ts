@@ -1387,7 +1387,9 @@ function workloadsOf(scenario: Scenario): readonly Workload[] {
   const { zones } = scenario.cluster;
   const graceMs = web.terminationGraceSeconds * 1000;
   return podShapes(scenario).map((shape, s) => {
-    const zoneIndex = shape.zone === null ? -1 : zones.indexOf(shape.zone);
+    // Bound to a zone in which no node can be, a pod waits for ever.
+    const at = shape.zone === null ? -1 : zones.indexOf(shape.zone);
+    const zoneIndex = shape.zone !== null && at < 0 ? zones.length : at;
     if (s === 0) {
       return { shape, zoneIndex, usageMillicpu: 0, ...pick(web), graceMs };
     }

@@ -129,6 +129,8 @@ export interface Case {
     readonly holds: readonly { min: number; atMinute: number; minutes: number }[];
     readonly freezes: readonly { atMinute: number; minutes: number }[];
   };
+  /** Whether the last of the others is bound to a zone in which no node can be. Left out: it is not. */
+  readonly lastElsewhere?: boolean;
 }
 
 /** Nothing asked, nothing wrong: what a kept counterexample differs from. */
@@ -356,6 +358,10 @@ export const anyCase: fc.Arbitrary<Case> = fc.record({
     { weight: 12, arbitrary: fc.constant(60) },
     fc.constantFrom(30, 120, 180, 240),
   ),
+  lastElsewhere: fc.oneof(
+    { weight: 4, arbitrary: fc.constant(false) },
+    { weight: 1, arbitrary: fc.constant(true) },
+  ),
 });
 
 const BUCKET_MS = 600_000;
@@ -393,7 +399,7 @@ export function build(each: Case): Built {
     Float64Array.from(levels, (_, i) => START_AT_MS + i * BUCKET_MS),
     Float64Array.from(levels, (level) => (level / 10) * perNode),
   );
-  const { scenario } = resolveScenario(
+  const { scenario: within } = resolveScenario(
     {
       ...settings,
       name: 'random',
@@ -460,6 +466,7 @@ export function build(each: Case): Built {
     },
     trace,
   );
+  const scenario = each.lastElsewhere === true ? withLastElsewhere(within) : within;
   let document = each;
   const changes = [...(each.changes ?? [])]
     .sort((a, b) => a.atMinute - b.atMinute)
@@ -506,6 +513,18 @@ function configuredBy(each: Case): ConfiguredPolicy {
     throw new Error(result.problems.map(({ message }) => message).join('; '));
   }
   return result.configured;
+}
+
+/** A zone in which no node of ours can be: no scenario may name one, and a volume may lie there all the same. */
+export const ELSEWHERE = 'elsewhere';
+
+function withLastElsewhere(scenario: Scenario): Scenario {
+  const { workload } = scenario;
+  const last = workload.others.length - 1;
+  const others = workload.others.map((other, n) =>
+    n === last ? { ...other, zone: ELSEWHERE } : other,
+  );
+  return { ...scenario, workload: { ...workload, others } };
 }
 
 /** What the triggers of a case lead to. Once it is calm each leads to one cycle, on time. */

@@ -2,6 +2,7 @@
 import { expect } from 'vitest';
 import {
   emptyState,
+  NO_MEMORY,
   type ConfiguredPolicy,
   type CycleInput,
   type Decision,
@@ -12,7 +13,9 @@ import {
   type Explanation,
   type FleetState,
   type LaunchIntent,
+  type PodShape,
   type Result,
+  type RuleVerdict,
   type View,
 } from '../../engine/index.ts';
 import {
@@ -184,7 +187,7 @@ function recordOf(
     decided: {
       view: view(seen),
       memory: [],
-      memoryAfter: [],
+      memoryAfter: NO_MEMORY,
       decision: {
         action: 'hold',
         count: 0,
@@ -208,6 +211,63 @@ export const waitingPods = (result: Result): Result =>
   result.ok && 'pods' in result && 'shapes' in result.pods
     ? { ...result, pods: { ...result.pods, unschedulable: [2] } }
     : result;
+
+/** So large that no node could hold it. */
+const HUGE: PodShape = { ...WEB, requestMillicpu: 9_000 };
+
+/** A cycle that is shown only a pod without room that no node could hold, and then decides. */
+function decideForHuge(decision: Partial<Decision>, rule: RuleVerdict): void {
+  const stage = new Stage(31);
+  const pods = { shapes: [HUGE], unschedulable: [1], perNode: [] };
+  stage.perform({ kind: 'listPods' }, (result) => (result.ok ? { ...result, pods } : result));
+  stage.decide({ ...pods, workers: fourInOneZone }, decision, { rules: [rule] });
+}
+
+/** For pods that wait, by a policy, so many nodes are asked for. */
+function askFor(number: number, policy: string, proposed: number, seen: Partial<View>): void {
+  const pending = {
+    rule: 'pods-unschedulable',
+    verdict: 'fires',
+    observed: 8,
+    threshold: 0,
+  } as const;
+  const busy = fourInOneZone.map((each) => ({ ...each, pods: [7] }));
+  new Stage(number, {}, {}, policy).decide(
+    { workers: busy, unschedulable: [8], ...seen },
+    { action: 'scaleUp', count: proposed },
+    { proposed, rules: [pending] },
+  );
+}
+
+/** Nodes that trailing-max asks for when it is shown four that are full and fourteen pods that wait: two nodes’ worth. */
+function followTarget(proposed: number, target: number): void {
+  const stage = new Stage(36, {}, {}, 'trailing-max');
+  const workers = fourInOneZone.map((each) => ({ ...each, pods: [7] }));
+  const perNode = workers.map(({ id }) => ({ nodeName: id, counts: [7] }));
+  const pods = { shapes: [WEB], unschedulable: [14], perNode };
+  stage.perform({ kind: 'listPods' }, (result) => (result.ok ? { ...result, pods } : result));
+  stage.decide(
+    { ...pods, workers },
+    { action: 'scaleUp', count: proposed },
+    {
+      proposed,
+      rules: [{ rule: 'target-above-supply', verdict: 'fires', observed: target, threshold: 4 }],
+    },
+  );
+}
+
+/** A look that says how long CPU has been low. */
+function lookAtCpu(stage: Stage, cpuPercent: number, lastedMs: number): void {
+  const { nowMs } = stage.interpreter;
+  const cpu = { value: cpuPercent, sampledAtMs: nowMs, coverageRatio: 1, missing: null };
+  stage.decide(
+    { nowMs, metrics: { ...view().metrics, cpuPercent: cpu } },
+    {},
+    {
+      rules: [{ rule: 'cpu-low-lasts', verdict: 'quiet', observed: lastedMs, threshold: 600_000 }],
+    },
+  );
+}
 
 /** A whole run, whose end is told otherwise than it was. */
 function endingIn(number: number, otherwise: (run: Run, world: World) => Run): void {
@@ -451,6 +511,21 @@ export const NEVER: readonly (readonly [number: number, what: string, happens: (
       const stage = new Stage(5);
       stage.perform({ kind: 'listNodes' });
       stage.commit({ drains: [stage.drain({ reason: 'unhealthy' })] });
+    },
+  ],
+  [
+    5,
+    'a node given up as dead that is Ready when it is looked at again',
+    () => {
+      const stage = new Stage(5);
+      const [instanceId] = stage.ids;
+      stage.world.setHealth(instanceId!, false, true, stage.atMs);
+      stage.perform({ kind: 'listNodes' });
+      const givenUp = stage.drain({ reason: 'unhealthy' });
+      stage.commit({ drains: [givenUp] });
+      stage.world.setHealth(instanceId!, true, false, stage.atMs);
+      stage.perform({ kind: 'listNodes' });
+      stage.commit({ drains: [{ ...givenUp, stage: 'terminating' }] });
     },
   ],
   [
@@ -940,16 +1015,6 @@ export const NEVER: readonly (readonly [number: number, what: string, happens: (
     },
   ],
   [
-    25,
-    'a node for pods that no node could hold',
-    () =>
-      new Stage(25).decide(
-        { shapes: [{ ...WEB, requestMillicpu: 9_000 }], unschedulable: [2] },
-        {},
-        { rules: [{ rule: 'pods-pending', verdict: 'fires', observed: 2, threshold: 0 }] },
-      ),
-  ],
-  [
     26,
     'a cycle on a stale trigger',
     () => {
@@ -1028,4 +1093,93 @@ export const NEVER: readonly (readonly [number: number, what: string, happens: (
       stage.commit({ policy: 'trailing-max' });
     },
   ],
+  ...(['pods-unschedulable', 'pods-waiting-lasts'] as const).map((rule): (typeof NEVER)[number] => [
+    31,
+    `a node for pods that no node could hold (${rule})`,
+    () => {
+      const count = { action: 'scaleUp', count: 1 } as const;
+      decideForHuge(count, { rule, verdict: 'fires', observed: 1, threshold: 0 });
+    },
+  ]),
+  ...(
+    [
+      ['no-pods-unschedulable', 'blocks'],
+      ['nothing-pending', 'quiet'],
+      ['cpu-low', 'quiet'],
+    ] as const
+  ).map(([rule, verdict]): (typeof NEVER)[number] => [
+    31,
+    `a node that is kept for pods that no node could hold (${rule})`,
+    () => {
+      decideForHuge({}, { rule, verdict, observed: 1, threshold: rule === 'cpu-low' ? 30 : 0 });
+    },
+  ]),
+  [
+    32,
+    'a node elsewhere than where pods are bound to',
+    () =>
+      new Stage(32).decide(
+        { workers: fourInOneZone, shapes: [{ ...WEB, zone: ZONE_B }], unschedulable: [1] },
+        { launches: [{ zone: ZONE_A, market: 'on-demand', count: 1 }] },
+      ),
+  ],
+  [
+    33,
+    'a node for pods that those on their way will hold',
+    () => {
+      const workers = [worker('i-0', { phase: 'booting' }), worker('i-1', { phase: 'joining' })];
+      askFor(33, 'node-fleet', 2, { workers });
+    },
+  ],
+  [
+    34,
+    'a removal that is undone, and does not count',
+    () => {
+      const stage = new Stage(34);
+      const drains = [stage.drain({ stage: 'evicting' })];
+      stage.remember({ desired: 2, drains });
+      stage.begin();
+      stage.commit({ desired: 2 });
+      const [subject] = stage.ids;
+      const record = recordOf({ workers: stage.ids.map((id) => worker(id)), desired: 2 }, {});
+      const events = [{ code: 'drain-undone', subject: subject!, value: 0 }] as const;
+      stage.watch.decided({ ...record, events }, stage.world);
+      stage.end();
+    },
+  ],
+  [
+    35,
+    'a time that is longer than anybody has looked',
+    () => lookAtCpu(new Stage(35, {}, {}, 'sustained'), 10, 600_000),
+  ],
+  [
+    35,
+    'a time that goes by faster than time',
+    () => {
+      const stage = new Stage(35, {}, {}, 'sustained');
+      stage.interpreter.advance(3_600_000);
+      lookAtCpu(stage, 10, 60_000);
+      stage.interpreter.advance(120_000);
+      lookAtCpu(stage, 10, 180_001);
+    },
+  ],
+  [
+    35,
+    'a time that goes on over a look at which it was not so',
+    () => {
+      const stage = new Stage(35, {}, {}, 'sustained');
+      stage.interpreter.advance(3_600_000);
+      stage.begin();
+      lookAtCpu(stage, 50, 0);
+      stage.remember({ memory: NO_MEMORY });
+      stage.end();
+      stage.interpreter.advance(120_000);
+      stage.begin();
+      lookAtCpu(stage, 10, 120_001);
+    },
+  ],
+  [36, 'fewer nodes than the pods that wait need', () => askFor(36, 'pending-driven', 1, {})],
+  [36, 'more nodes than the pods that wait fill', () => askFor(36, 'consolidating', 3, {})],
+  [36, 'a target followed in part', () => followTarget(1, 6)],
+  [36, 'a target above what pods ever filled', () => followTarget(3, 7)],
 ];

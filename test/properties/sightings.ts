@@ -14,7 +14,7 @@ import {
   type Observer,
   type Table,
 } from '../../simulator/index.ts';
-import { EFFECTS, HANDS, type Case } from './arbitraries.ts';
+import { EFFECTS, ELSEWHERE, HANDS, type Case } from './arbitraries.ts';
 
 /** What needs half an hour in no list. */
 const RARE_EVENTS: readonly EventCode[] = ['disowned'];
@@ -62,6 +62,9 @@ export const EXPECTED: readonly string[] = [
   'inbox unknown',
   'contradicted',
   'held',
+  'pods wait in a zone',
+  'pods wait elsewhere',
+  'pods wait that are too large',
 ];
 
 /** Nothing leads here: a step is at least 1. */
@@ -146,6 +149,17 @@ function* seenIn({ outcome, decided, events }: DecisionRecord): Generator<string
   }
   if (view.contradicted) {
     yield 'contradicted';
+  }
+  for (const [s, { zone, requestMillicpu }] of view.shapes.entries()) {
+    if (view.unschedulable[s]! === 0) {
+      continue;
+    }
+    if (zone !== null) {
+      yield zone === ELSEWHERE ? 'pods wait elsewhere' : 'pods wait in a zone';
+    }
+    if (view.workers.some(({ allocatableMillicpu: room }) => 0 < room && room < requestMillicpu)) {
+      yield 'pods wait that are too large';
+    }
   }
 }
 
