@@ -5,8 +5,8 @@ import type { Check } from '../aws/doctor.ts';
 import { newCommand } from '../cli/command.ts';
 import { EXIT_CHECK_FAILED } from '../cli/failure.ts';
 import { runProgram } from '../cli/program.ts';
-import { errorWords } from '../failure.ts';
 import { InputError } from '../import/input-error.ts';
+import { callWords, regionGiven } from './call.ts';
 
 interface DoctorOptions {
   readonly function: string;
@@ -56,7 +56,7 @@ function lineOf({ check, verdict, found, advice }: Check): string {
 }
 
 async function asked(name: string): Promise<readonly Check[]> {
-  const client = new LambdaClient({ maxAttempts: 1 });
+  const client = new LambdaClient({ maxAttempts: 1, ...regionGiven(process.env) });
   const command = new InvokeCommand({
     FunctionName: name,
     Payload: Buffer.from('{"trigger":"doctor"}'),
@@ -70,10 +70,10 @@ async function asked(name: string): Promise<readonly Check[]> {
       } catch (error) {
         const busy = (error as { name?: string }).name === 'TooManyRequestsException';
         if (!busy || attempt === ATTEMPTS) {
-          throw error instanceof InputError
-            ? error
-            : new InputError(name, null, `could not be invoked (${errorWords(error)})`);
+          throw error instanceof InputError ? error : new InputError(name, null, callWords(error));
         }
+        const again = `asking again in ${String(APART_MS / 1000)} s`;
+        process.stderr.write(`node-fleet: a cycle has the function’s only place: ${again}\n`);
         await sleep(APART_MS);
       }
     }
