@@ -7,25 +7,25 @@ import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Check } from '../../../adapters/aws/doctor.ts';
 import type { ScheduledAnswer } from '../../../adapters/aws/handler.ts';
-import { inboxIn, stateIn } from '../../../adapters/aws/table.ts';
+import { inboxIn } from '../../../adapters/aws/table.ts';
 import {
   configurePolicy,
   emptyState,
   readJournal,
   redecide,
-  type FleetState,
   type JournalHeader,
 } from '../../../engine/index.ts';
 import { makeCertificate } from '../../adapters/kubernetes/certificate.ts';
 import { drain } from '../../engine/build.ts';
 import { FakeKubernetes } from '../../adapters/kubernetes/fake-api.ts';
 import { kubeNode, kubePod, replicaSet } from '../../adapters/kubernetes/objects.ts';
+import { scheduledEnvironment } from './deployment.ts';
 import { startMoto } from './moto.ts';
 import { freePort, type Running } from './processes.ts';
 import { SCRAPE_MS, shopSeries, startPrometheus } from './prometheus.ts';
 import { Sandbox } from './sandbox.ts';
-import { KUBERNETES_SECRET, Shop, ZONES } from './shop.ts';
-import { CLUSTER_ID, JOURNAL_TABLE, REGION, STATE_TABLE } from './tables.ts';
+import { Shop, ZONES } from './shop.ts';
+import { CLUSTER_ID, CREDENTIALS, JOURNAL_TABLE, REGION, STATE_TABLE } from './tables.ts';
 
 // What operators do: the policy document with its kill switch, a hold, a freeze, a shadow, the doctor. One story.
 
@@ -52,8 +52,7 @@ beforeAll(async () => {
   shop = new Shop(moto.url);
   const caBase64 = Buffer.from(certificate.cert).toString('base64');
   await shop.build({ token: TOKEN, caBase64 }, 'alert-token');
-  const credentials = { accessKeyId: 'testing', secretAccessKey: 'testing' };
-  ssm = new SSMClient({ endpoint: moto.url, region: REGION, credentials });
+  ssm = new SSMClient({ endpoint: moto.url, region: REGION, credentials: CREDENTIALS });
   const now = Math.floor(Date.now() / SCRAPE_MS) * SCRAPE_MS;
   const series = shopSeries(['w1', 'w2', 'w3', 'w4'], { cpuRatio: 0.1, unschedulable: 0 });
   idle = await startPrometheus(series, now - 900_000, now + 900_000);
@@ -93,34 +92,19 @@ afterAll(async () => {
 });
 
 function environment(changes: Readonly<Record<string, string>> = {}): Record<string, string> {
-  return {
+  return scheduledEnvironment({
     ...shop.awsEnvironment,
-    NODE_FLEET_CLUSTER: JSON.stringify({
-      id: CLUSTER_ID,
-      zones: ZONES,
-      template: { allocatableMillicpu: 1930, allocatableMib: 3300 },
-      templateVersion: '1/1',
-      onDemandBdtPerHour: 33.33,
-      spotBdtPerHour: 10,
-      calendar: [],
-    }),
     NODE_FLEET_MODE: 'observe',
     NODE_FLEET_POLICY: 'static',
     NODE_FLEET_SETTINGS: '{}',
     NODE_FLEET_POLICY_PARAMETER: PARAMETER,
     NODE_FLEET_TEMPLATES: JSON.stringify(shop.templates),
     NODE_FLEET_SUBNETS: JSON.stringify(shop.subnets),
-    NODE_FLEET_STATE_TABLE: STATE_TABLE,
-    NODE_FLEET_INBOX_KEY: `${CLUSTER_ID}#inbox`,
-    NODE_FLEET_JOURNAL_TABLE: JOURNAL_TABLE,
-    NODE_FLEET_JOURNAL_DAYS: '90',
     NODE_FLEET_KUBERNETES_URL: kubernetes.url,
-    NODE_FLEET_KUBERNETES_SECRET: KUBERNETES_SECRET,
     NODE_FLEET_PROMETHEUS_URL: idle.url,
     NODE_FLEET_ALARM_TOPIC: shop.topic,
-    NODE_FLEET_METRIC_NAMESPACE: 'NodeFleet',
     ...changes,
-  };
+  });
 }
 
 /** One invocation in a sandbox of its own. */
@@ -145,11 +129,6 @@ async function put(document: object | string): Promise<void> {
   const Value = typeof document === 'string' ? document : JSON.stringify(document);
   const command = { Name: PARAMETER, Value, Type: 'String', Overwrite: true } as const;
   await ssm.send(new PutParameterCommand(command));
-}
-
-async function liveState(): Promise<FleetState> {
-  const stored = stateIn(await shop.item(CLUSTER_ID));
-  return (stored as Extract<typeof stored, { kind: 'known' }>).state;
 }
 
 async function lastJournal() {
@@ -239,7 +218,7 @@ test('who only observes ends what is in flight first: no node stays tainted', as
       taints: [{ key: 'node-fleet/draining', value: id, effect: 'NoSchedule' }],
     },
   });
-  const before = await liveState();
+  const before = await shop.state();
   const nowMs = Date.now();
   const draining = drain(worker, {
     ...{ id, nodeName: worker, startedAtMs: nowMs, progressedAtMs: nowMs, podsLeft: 1 },
@@ -250,7 +229,7 @@ test('who only observes ends what is in flight first: no node stays tainted', as
   expect((await cycle()).decisionId).not.toContain('#observe');
   expect((await lastJournal()).records[0].decided!.view.mode).toBe('paused');
   expect(kubernetes.nodes.get(worker)!.spec?.taints ?? []).toEqual([]);
-  expect((await liveState()).drains).toEqual([]);
+  expect((await shop.state()).drains).toEqual([]);
   expect((await cycle()).decisionId).toContain('#observe');
 });
 
