@@ -114,7 +114,7 @@ export function planHold(hold: Hold, last: LastDecision | NothingKnown, nowMs: n
     warnings.push(`max is ${String(nodeCountMax)}, and goes before a hold at ${String(hold.min)}`);
   }
   if (effectiveMin === nodeCountMin) {
-    warnings.push(`min is ${String(nodeCountMin)} already: this changes nothing`);
+    warnings.push(`min is ${String(nodeCountMin)} already: this holds nothing beyond it`);
   }
   if (view.mode !== 'act') {
     warnings.push(`the mode is ${view.mode}: nothing is bought`);

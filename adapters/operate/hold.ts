@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import { DynamoDBClient, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { JournalError, readJournal, type Hold, type JournalHeader } from '../../engine/index.ts';
@@ -164,7 +163,11 @@ function show(
 ): void {
   const { hold, sentences, warnings, ...numbers } = planHold(held, last, nowMs);
   const [, ...more] = sentences;
-  const lines = [standingWords(held, last, nowMs), ...more, ...warnings.map(warningWords)];
+  const lines = [
+    `held ${standingWords(held, last, nowMs)}`,
+    ...more,
+    ...warnings.map(warningWords),
+  ];
   const offset = offsetOf(last);
   print(options, { hold: holdJson(hold, offset), ...numbers, warnings }, lines);
 }
@@ -179,7 +182,8 @@ async function give(
 ): Promise<void> {
   const offset = offsetOf(last);
   const { sentences, warnings, hold, ...numbers } = planHold(wanted, last, nowMs);
-  const replaced = held === null ? [] : [`no longer ${standingWords(held, last, nowMs)}`];
+  const replaced =
+    held === null ? [] : [`it replaces the hold ${standingWords(held, last, nowMs)}`];
   const json = {
     hold: holdJson(hold, offset),
     replaces: held === null ? null : holdJson(held, offset),
@@ -198,7 +202,7 @@ async function end(
   nowMs: number,
 ): Promise<void> {
   const json = { hold: null, replaces: holdJson(held, offsetOf(last)) };
-  await change(client, options, null, json, [`no longer ${standingWords(held, last, nowMs)}`]);
+  await change(client, options, null, json, [`the hold ${standingWords(held, last, nowMs)} ends`]);
 }
 
 /** Changes what stands in the inbox, once a person has seen what that comes to and said yes. */
@@ -210,7 +214,7 @@ async function change(
   lines: readonly string[],
 ): Promise<void> {
   const asks = options.yes !== true && process.stdin.isTTY;
-  const agreed = options.yes === true || (asks && (await saysYes(options, lines)));
+  const agreed = options.yes === true || (asks ? await saysYes(options, lines) : false);
   if (agreed) {
     await reached(
       options.table,
@@ -230,24 +234,27 @@ async function saysYes({ cluster }: HoldOptions, lines: readonly string[]): Prom
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
     const told = lines.map((each) => `${cluster}: ${each}\n`).join('');
-    const left = once(terminal, 'close').then(() => '\n');
-    const answer = await Promise.race([terminal.question(`${told}Do it? [y/N] `), left]);
-    if (answer === '\n') {
-      process.stderr.write(answer);
-    }
+    const answer = await terminal.question(`${told}Do it? [y/N] `);
     return /^y(es)?$/i.test(answer.trim());
+  } catch (error) {
+    // Ctrl+C, or Ctrl+D.
+    if ((error as Error).name !== 'AbortError') {
+      throw error;
+    }
+    process.stderr.write('\n');
+    return false;
   } finally {
     terminal.close();
   }
 }
 
-/** `held at 6 until 22:00 (UTC+06:00)`. */
+/** `at 6 until 22:00 UTC+06:00`. */
 function standingWords(
   { min, untilMs }: Hold,
   last: LastDecision | NothingKnown,
   nowMs: number,
 ): string {
-  return `held at ${String(min)} until ${untilWords(untilMs, nowMs, offsetOf(last))}`;
+  return `at ${String(min)} until ${untilWords(untilMs, nowMs, offsetOf(last))}`;
 }
 
 function warningWords(warning: string): string {

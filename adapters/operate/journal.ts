@@ -1,6 +1,7 @@
 import { DynamoDBClient, QueryCommand, type AttributeValue } from '@aws-sdk/client-dynamodb';
 import { format, parse } from 'node:path';
 import { JournalError } from '../../engine/index.ts';
+import { counted } from '../../reports/words.ts';
 import { expectedTime, formatInstant, parseTimeMs } from '../../simulator/instants.ts';
 import { newCommand } from '../cli/command.ts';
 import { checkJournalPath, writeJournalFile } from '../cli/journal-file.ts';
@@ -67,7 +68,7 @@ async function exportJournal(options: JournalOptions): Promise<void> {
     };
   });
   const text = written
-    .map(({ path, cycles, from, to }) => `${path}: ${String(cycles)} cycles, ${from} to ${to}\n`)
+    .map(({ path, cycles, from, to }) => `${path}: ${counted(cycles, 'cycle')}, ${from} to ${to}\n`)
     .join('');
   process.stdout.write(
     json === true

@@ -121,7 +121,7 @@ export class FakeKubernetes {
     }
     const eviction = /^\/api\/v1\/namespaces\/([^/]+)\/pods\/([^/]+)\/eviction$/.exec(url.pathname);
     if (eviction !== null && method === 'POST') {
-      return this.#evict(eviction[1], eviction[2], body);
+      return this.#evict(eviction[1], eviction[2], body, url.searchParams.get('dryRun') === 'All');
     }
     const secret = /^\/api\/v1\/namespaces\/kube-system\/secrets\/([^/]+)$/.exec(url.pathname);
     if (secret !== null && method === 'DELETE') {
@@ -190,7 +190,7 @@ export class FakeKubernetes {
     return ok({});
   }
 
-  #evict(namespace: string, name: string, body: unknown): Answer {
+  #evict(namespace: string, name: string, body: unknown, dryRun: boolean): Answer {
     const pod = this.pods.find(
       ({ metadata }) => metadata.namespace === namespace && metadata.name === name,
     );
@@ -216,6 +216,9 @@ export class FakeKubernetes {
     const { deleteOptions } = body as { deleteOptions?: { preconditions?: { uid?: string } } };
     if (deleteOptions?.preconditions?.uid !== pod.metadata.uid) {
       return failure(409, 'the UID in the precondition does not match the UID in record');
+    }
+    if (dryRun) {
+      return { status: 201, json: {} };
     }
     const gone = (): void => {
       this.pods = this.pods.filter(({ metadata }) => metadata.uid !== pod.metadata.uid);

@@ -57,7 +57,7 @@ test('max goes before it, and a person is told', () => {
 });
 
 test.each([
-  ['no more than min', hold(2), {}, 'this changes nothing'],
+  ['no more than min', hold(2), {}, 'this holds nothing beyond it'],
   ['a fleet that is only observed', hold(8), { mode: 'observe' as const }, 'nothing is bought'],
   ['a journal that has fallen silent', hold(8), { nowMs: NOW - HOUR }, 'does the autoscaler run?'],
 ])('%s is warned of', (_, held, changes, words) => {
