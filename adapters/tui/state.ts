@@ -385,7 +385,7 @@ export function withTime(state: TuneState, text: string): TuneState {
     const span = [fromMs, toMs]
       .map((each) => `${date(each, offset)} ${hourAndMinute(each, offset)}`)
       .join(' to ');
-    return withNotice(state, `found ${JSON.stringify(text)}, expected a time from ${span}`, true);
+    return withNotice(state, `${JSON.stringify(text)}: expected a time from ${span}`, true);
   }
   return withCursor(state, atMs);
 }
