@@ -82,7 +82,7 @@ export const TERMINATE_OVERDUE_MS = 600_000;
 /** Alive by its id, ours by its tags, and in no list for this long: an alarm. */
 export const UNLISTED_ALARM_MS = 1_800_000;
 /** AWS reclaims two minutes after its notice, or not at all. */
-const NOTICE_VOID_MS = 600_000;
+export const NOTICE_VOID_MS = 600_000;
 const VICTIM_BACKOFF_FIRST_MS = 1_800_000;
 const VICTIM_BACKOFF_LAST_MS = 21_600_000;
 

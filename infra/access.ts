@@ -1,4 +1,12 @@
-import { CLUSTER_TAG, INBOX_SUFFIX, ROLE_TAG, WORKER_ROLE } from './names.ts';
+import {
+  CLUSTER_KEY,
+  CLUSTER_TAG,
+  INBOX_SUFFIX,
+  KICK,
+  MARK_PREFIX,
+  ROLE_TAG,
+  WORKER_ROLE,
+} from './names.ts';
 
 /**
  * Who may do what: policy documents as pure functions of the resources they name, and nothing broader. The only
@@ -150,12 +158,16 @@ function ownItems({ clusterId }: Place): Condition {
   };
 }
 
-/** Leaves a mark in the inbox, and touches nothing else of the table: no lock, no state (S2, S19). */
-function markInbox(facts: Place, stateTableArn: string): Statement {
+/**
+ * Leaves a mark in the inbox, and touches nothing else of the table: no lock, no state, no operator’s hold (S2, S19). A list of
+ * attributes must name the key’s as well.
+ */
+function markInbox(facts: Place, stateTableArn: string, mark: string): Statement {
   return allow('Inbox', ['dynamodb:UpdateItem'], [stateTableArn], {
     'ForAllValues:StringEquals': {
       'dynamodb:LeadingKeys': [`${facts.clusterId}${INBOX_SUFFIX}`],
     },
+    'ForAllValues:StringLike': { 'dynamodb:Attributes': [CLUSTER_KEY, mark] },
   });
 }
 
@@ -221,7 +233,7 @@ export function autoscalerPolicy(facts: AutoscalerFacts): PolicyDocument {
     allow('PolicyDocument', ['ssm:GetParameter'], [facts.policyParameterArn]),
     readSecret('KubernetesAccess', facts.kubernetesAccessArn),
     ...(facts.slackWebhookArn === null ? [] : [readSecret('SlackWebhook', facts.slackWebhookArn)]),
-    allow('Notify', ['sns:Publish'], [facts.topicArn]),
+    allow('Notify', ['sns:Publish', 'sns:GetTopicAttributes'], [facts.topicArn]),
     writeLog(facts),
     ...standInside(facts),
   );
@@ -231,7 +243,7 @@ export function autoscalerPolicy(facts: AutoscalerFacts): PolicyDocument {
 export function spotPolicy(facts: SpotFacts): PolicyDocument {
   return document(
     look('Look', facts, ['ec2:DescribeInstances']),
-    markInbox(facts, facts.stateTableArn),
+    markInbox(facts, facts.stateTableArn, `${MARK_PREFIX}*`),
     readSecret('KubernetesAccess', facts.kubernetesAccessArn),
     allow('StartCycle', ['lambda:InvokeFunction'], [facts.autoscalerArn]),
     writeLog(facts),
@@ -242,7 +254,7 @@ export function spotPolicy(facts: SpotFacts): PolicyDocument {
 /** Sets the kick, and starts a cycle early. */
 export function alertPolicy(facts: AlertFacts): PolicyDocument {
   return document(
-    markInbox(facts, facts.stateTableArn),
+    markInbox(facts, facts.stateTableArn, KICK),
     readSecret('AlertToken', facts.alertTokenArn),
     allow('StartCycle', ['lambda:InvokeFunction'], [facts.autoscalerArn]),
     writeLog(facts),

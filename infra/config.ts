@@ -96,6 +96,13 @@ function settings(value: string): Readonly<Record<string, number>> | undefined {
 /** An instant with its offset: without one it would mean another time on another machine. */
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$/;
 
+/** NaN: it is none. `Date.parse` knows a 31st of November: it is the 1st of December. */
+function instant(value: string): number {
+  const day = value.slice(0, 10);
+  const isDay = new Date(Date.parse(day)).toJSON()?.slice(0, 10) === day;
+  return INSTANT.test(value) && isDay ? Date.parse(value) : NaN;
+}
+
 function saleWindow(value: unknown): SaleWindow | undefined {
   if (typeof value !== 'object' || value === null) {
     return undefined;
@@ -104,8 +111,7 @@ function saleWindow(value: unknown): SaleWindow | undefined {
   if (typeof name !== 'string' || typeof start !== 'string' || typeof end !== 'string') {
     return undefined;
   }
-  const startAtMs = INSTANT.test(start) ? Date.parse(start) : NaN;
-  const endAtMs = INSTANT.test(end) ? Date.parse(end) : NaN;
+  const [startAtMs, endAtMs] = [start, end].map(instant);
   return Object.keys(others).length === 0 && startAtMs < endAtMs
     ? { name, startAtMs, endAtMs }
     : undefined;

@@ -13,6 +13,9 @@ export const WORKER_ROLE = 'k3s-worker';
 /** The table's items: the lock with the state, and beside it what others leave for the next holder (S2, S19). */
 export const CLUSTER_KEY = 'cluster_id';
 export const INBOX_SUFFIX = '#inbox';
+/** Attributes of the inbox that the ingest functions may write: `doomed#INSTANCE`, and a kick. */
+export const MARK_PREFIX = 'doomed#';
+export const KICK = 'kicked_at_ms';
 /** The journal's range key: when the cycle began, in ms since 1970. */
 export const JOURNAL_RANGE_KEY = 'started_at_ms';
 export const JOURNAL_TTL = 'expires_at';

@@ -9,6 +9,7 @@ import {
   freshValue,
   isAlive,
   isBackingOff,
+  NOTICE_VOID_MS,
   probeDelayMs,
   readJournal,
   trustedValue,
@@ -1297,8 +1298,6 @@ const moneyAddsUp: Invariant = {
 const DRAIN_GRACE_CYCLES = 3;
 /** What is older than this by the end of the calm is not on its way any more. */
 const LEFT_OVER_MS = 3_600_000;
-/** A notice that nothing has come of for this long is void. */
-const NOTICE_VOID_MS = 600_000;
 
 const drainsEnd: Invariant = {
   number: 13,

@@ -13,6 +13,8 @@ export interface CompareOptions {
   readonly scenario: Scenario;
   readonly seed: number;
   readonly policies: readonly ConfiguredPolicy[];
+  /** Decides beside each of them, and is only journalled. */
+  readonly shadow?: ConfiguredPolicy;
   /** What a missing pod-minute is worth; `WAITING_PRICE` if left out. */
   readonly waitingPrice?: WaitingPrice;
   /** Called before each run, references included. */
@@ -82,6 +84,8 @@ export function comparePolicies(options: CompareOptions): Comparison {
       distinct.push(configured);
     }
   }
+  const { shadow } = options;
+  const beside = shadow === undefined ? {} : { shadow };
   const observer = finished === undefined ? {} : { finished };
   const done: Run[] = [];
   const runOf = (configured: ConfiguredPolicy): Run => {
@@ -91,7 +95,7 @@ export function comparePolicies(options: CompareOptions): Comparison {
     }
     if (index === done.length) {
       onRun?.({ policy: configured.policy.name, index, count: distinct.length });
-      done.push(run({ scenario, configured, seed, demand, observer }));
+      done.push(run({ scenario, configured, ...beside, seed, demand, observer }));
     }
     return done[index];
   };

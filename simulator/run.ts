@@ -11,6 +11,7 @@ import {
   type CycleInput,
   type DecisionRecord,
   type Effect,
+  type FleetState,
   type JournalHeader,
   type Result,
   type View,
@@ -311,13 +312,13 @@ function observed(
   };
 }
 
-/** The fleet before the first step: placed as the engine would have placed it, and known to it. */
-function startFleet(
+/** The fleet before the first step: placed as the engine would have placed it, and known to it, as the table then has it. */
+export function startFleet(
   world: World,
   table: Table,
   configured: ConfiguredPolicy,
   cluster: Cluster,
-): void {
+): FleetState {
   const { settings } = configured;
   const initial = world.scenario.cluster.nodeCountInitial;
   const count = Math.min(settings.nodeCountMax, Math.max(settings.nodeCountMin, initial));
@@ -338,6 +339,7 @@ function startFleet(
     desired: known.length,
   });
   table.stored = { kind: 'known', state };
+  return state;
 }
 
 /** What a journal says of itself. The engine’s digest is not in it: the same decisions give the same bytes. */

@@ -3,10 +3,12 @@
  * dead node, a lost table, a budget that refuses. As in `checkers.ts`, each watches a run from outside and only looks.
  */
 import {
+  ALERT_APART_MS,
   CLOCK_SKEW_MS,
   countFleet,
   isBackingOff,
   LOCK_MS,
+  NOTICE_VOID_MS,
   podsFitElsewhere,
   settingsInForce,
   TRIGGER_MAX_AGE_MS,
@@ -35,9 +37,6 @@ const REPAIRS_WAIT_FOR: readonly RuleId[] = [
 ];
 /** Of those that the cycle was shown, what is capacity, or will be. */
 const CAPACITY: readonly Worker['phase'][] = ['ready', 'booting', 'joining', 'unknown', 'absent'];
-
-/** AWS reclaims two minutes after its notice, or not at all. */
-const NOTICE_VOID_MS = 600_000;
 
 /** Whether a cycle was shown everything, and nothing of it was made up. */
 function sawAll(facts: Facts, view: View): boolean {
@@ -289,9 +288,6 @@ const oneProbe: Invariant = {
     };
   },
 };
-
-/** An alert’s cycle keeps this from the one before it. */
-const ALERT_APART_MS = 30_000;
 
 const triggers: Invariant = {
   number: 26,

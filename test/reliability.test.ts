@@ -1,6 +1,6 @@
 // docs/reliability.md is put together from the tests, so that it cannot promise what nothing holds. Its tables are written anew by
 // UPDATE_DOCS=1 npx vitest run test/reliability.test.ts; its sentences are ours.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { root } from './adapters/cli/program.ts';
@@ -14,6 +14,7 @@ import {
   testsOf,
   titlesBelow,
 } from './reliability.ts';
+import { expectStated } from './stated.ts';
 
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const titles = titlesBelow(root, ['test', 'infra/test']);
@@ -72,20 +73,7 @@ const TABLES: readonly (readonly [name: string, table: () => string])[] = [
 ];
 
 test.each(TABLES)('docs/reliability.md has the table of %s as the tests have it', (name, table) => {
-  const document = read('docs/reliability.md');
-  const mark = `<!-- ${name}; do not edit -->\n\n`;
-  const from = document.indexOf(mark) + mark.length;
-  const to = document.indexOf('\n\n<!-- end -->', from);
-  expect(document).toContain(mark);
-  expect(to).toBeGreaterThan(0);
-  if (process.env['UPDATE_DOCS'] !== undefined) {
-    writeFileSync(
-      join(root, 'docs/reliability.md'),
-      document.slice(0, from) + table() + document.slice(to),
-    );
-  } else {
-    expect(document.slice(from, to)).toBe(table());
-  }
+  expectStated('docs/reliability.md', name, table());
 });
 
 test('every rule of safety, S1 to S25, is in the title of a test', () => {

@@ -15,23 +15,33 @@ const BYTES_MAX = 1_450_000;
 /**
  * @param {string} entry
  * @param {string} outfile
+ * @param {Record<string, string>} define
  * @returns {Promise<Buffer>}
  */
-async function bundle(entry, outfile) {
-  await build({ ...bundleForLambda(root), entryPoints: [entry], outfile });
+async function bundle(entry, outfile, define = {}) {
+  const shared = bundleForLambda(root);
+  await build({
+    ...shared,
+    define: { ...shared.define, ...define },
+    entryPoints: [entry],
+    outfile,
+  });
   return readFileSync(join(root, outfile));
 }
 
+/** Which Node the SDK will want next year is no news to a person who holds a fleet. */
+const UNTOLD = { 'process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED': '"true"' };
+
 /** @type {Readonly<Record<string, readonly [entry: string, outfile: string]>>} */
 const COMMANDS = {
-  '--journal': ['adapters/aws/export-journal.ts', 'dist/export-journal.mjs'],
+  '--journal': ['adapters/operate/journal.ts', 'dist/journal.mjs'],
   '--doctor': ['adapters/operate/doctor.ts', 'dist/doctor.mjs'],
   '--hold': ['adapters/operate/hold.ts', 'dist/hold.mjs'],
 };
 
 const command = COMMANDS[process.argv[2] ?? ''];
 if (command !== undefined) {
-  await bundle(...command);
+  await bundle(...command, UNTOLD);
 } else {
   const folder = join(root, 'dist/lambda');
   rmSync(folder, { recursive: true, force: true });

@@ -6,6 +6,7 @@ import {
   type EC2Client,
 } from '@aws-sdk/client-ec2';
 import { GetServiceQuotaCommand, type ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
+import { GetTopicAttributesCommand, type SNSClient } from '@aws-sdk/client-sns';
 import {
   CALL_TIMEOUT_MS,
   CLOCK_SKEW_MS,
@@ -18,10 +19,11 @@ import {
   type PinReason,
   type Pods,
 } from '../../engine/index.ts';
+import type { AnswerTo } from '../answer.ts';
 import { errorWords } from '../failure.ts';
 import type { KubernetesApi } from '../kubernetes/client.ts';
 import type { DisruptionBudgetObject } from '../kubernetes/objects.ts';
-import { kubernetesPerformers } from '../kubernetes/perform.ts';
+import { evictPod, kubernetesPerformers } from '../kubernetes/perform.ts';
 import type { Prometheus } from '../prometheus/prometheus.ts';
 import type { ScheduledConfig } from './config.ts';
 import { ec2Performers, runInstancesRequest } from './ec2.ts';
@@ -51,7 +53,8 @@ export interface Surroundings {
   readonly remainingMs: number;
   readonly ec2: Pick<EC2Client, 'send'>;
   readonly quotas: Pick<ServiceQuotasClient, 'send'>;
-  readonly api: Pick<KubernetesApi, 'list'>;
+  readonly sns: Pick<SNSClient, 'send'>;
+  readonly api: Pick<KubernetesApi, 'list' | 'call'>;
   readonly prometheus: Pick<Prometheus, 'queryMetrics'>;
   /** Writes to each item that a cycle writes to, beside the ones that matter. */
   readonly writes: Readonly<Record<string, (signal: AbortSignal) => Promise<void>>>;
@@ -96,11 +99,13 @@ export async function diagnose(around: Surroundings): Promise<Check[]> {
     attempt('subnets', async () => judgeSubnets(await addresses(around), around.nodeCountMax)),
     ...MARKETS.map((market) => attempt(`quota ${market}`, () => quotaOf(around, market))),
     attempt('kubernetes pods', async () => judgePods(await podsIn(around))),
+    attempt('evict', () => dryEvict(around)),
     attempt('disruption budgets', async () => judgeBudgets(await budgetsIn(around))),
     attempt('prometheus', async () => {
       const answer = await around.prometheus.queryMetrics(around.clock(), [], signal());
       return answer.ok ? judgeReadings(answer.metrics) : unreached('prometheus', answer.reason);
     }),
+    attempt('alarm topic', () => topicOf(around)),
     attempt('policy document', async () => judgeDocument((await around.document?.()) ?? null)),
     attempt('clock', async () => {
       const answer = await around.prometheus.queryMetrics(around.clock(), [], signal());
@@ -154,8 +159,13 @@ export function judgeDocument(text: string | null): Check {
   if (!parsed.ok) {
     return fail(check, parsed.problems.join('; '), 'put a right one: the last good one governs');
   }
-  const { mode, configured } = parsed.document;
-  const found = `${mode}, by ${configured.policy.name}`;
+  const { mode, configured, freezes, shadow } = parsed.document;
+  const { nodeCountMin, nodeCountMax } = configured.settings;
+  const found = [
+    `${mode}, by ${configured.policy.name}, ${String(nodeCountMin)} to ${String(nodeCountMax)} workers`,
+    ...(freezes.length === 0 ? [] : [`freezes: ${freezes.map(({ name }) => name).join(' and ')}`]),
+    ...(shadow === null ? [] : [`in its shadow ${shadow.policy.name}`]),
+  ].join('; ');
   return mode === 'act' ? ok(check, found) : warn(check, found, 'with mode act it would scale');
 }
 
@@ -346,9 +356,39 @@ export function judgePods({ shapes, perNode }: Pods): Check {
     ? ok('kubernetes pods', 'every pod may be moved')
     : warn(
         'kubernetes pods',
-        `${String(nodes)} nodes have pods that may not be moved (${found.join(', ')})`,
+        `nodes with pods that may not be moved: ${String(nodes)} (${found.join(', ')})`,
         'give such pods a second replica or a budget that allows one, or a place on the master',
       );
+}
+
+/** An eviction of a pod that may be moved, but for `dryRun`. */
+async function dryEvict({ api }: Surroundings): Promise<Check> {
+  const { listNodes, listNodePods } = kubernetesPerformers(api as KubernetesApi);
+  const listed = await listNodes({ kind: 'listNodes' }, signal());
+  if (!listed.ok) {
+    throw new Error(listed.reason);
+  }
+  const workers = listed.nodes.filter(({ controlPlane }) => !controlPlane);
+  for (const { name: nodeName } of workers) {
+    const on = await listNodePods({ kind: 'listNodePods', nodeName }, signal());
+    const pod = on.ok ? on.pods.find(({ pinnedBy }) => pinnedBy === null) : undefined;
+    if (pod !== undefined) {
+      return judgeEviction(await evictPod(api, pod, signal(), { dryRun: true }));
+    }
+  }
+  return warn('evict', 'no pod to try it on', 'ask again when a worker has one that may be moved');
+}
+
+/** Whether an eviction would go through, or be refused only by a budget. */
+export function judgeEviction(answer: AnswerTo<'evictPod'>): Check {
+  if (answer.ok) {
+    return ok('evict', 'would go through');
+  }
+  return warn(
+    'evict',
+    `permitted, but ${answer.reason}`,
+    answer.reason === 'not-found' ? 'the pod went meanwhile: ask again' : 'see the budgets',
+  );
 }
 
 async function budgetsIn({ api }: Surroundings): Promise<readonly DisruptionBudgetObject[]> {
@@ -363,12 +403,30 @@ export function judgeBudgets(budgets: readonly DisruptionBudgetObject[]): Check 
     .map(({ metadata }) => `${metadata.namespace ?? ''}/${metadata.name}`)
     .sort();
   return none.length === 0
-    ? ok('disruption budgets', `${String(budgets.length)} budgets, and each allows a disruption`)
+    ? ok('disruption budgets', `there: ${String(budgets.length)}, and each allows a disruption`)
     : warn(
         'disruption budgets',
         `no disruption allowed by ${none.join(', ')}`,
         'a budget needs one replica more than it demands, and pods that are Ready',
       );
+}
+
+async function topicOf({ sns, config }: Surroundings): Promise<Check> {
+  const command = new GetTopicAttributesCommand({ TopicArn: config.alarmTopic });
+  const { Attributes = {} } = await sns.send(command, { abortSignal: signal() });
+  const { SubscriptionsConfirmed: confirmed, SubscriptionsPending: pending } = Attributes;
+  return judgeTopic(Number(confirmed ?? 0), Number(pending ?? 0), config.slackSecret !== null);
+}
+
+/** Whether anybody hears of alarms. Publishing is not tried: it would be heard. */
+export function judgeTopic(confirmed: number, pending: number, tellsSlack: boolean): Check {
+  const waiting = pending === 0 ? '' : `, ${String(pending)} not confirmed`;
+  const slack = tellsSlack ? ', and Slack' : '';
+  const found = `${String(confirmed)} subscribed${waiting}${slack}; publishing is not tried`;
+  const advice = 'set alarmEmail, and answer the mail by which AWS asks for it to be confirmed';
+  return confirmed > 0 || (tellsSlack && pending === 0)
+    ? ok('alarm topic', found)
+    : warn('alarm topic', found, advice);
 }
 
 /** Whether Prometheus has what decisions rest on. */

@@ -186,6 +186,7 @@ async function examined(context: LambdaContext): Promise<readonly Check[]> {
       remainingMs,
       ec2: clients.reading,
       quotas: clients.quotas,
+      sns: clients.sns,
       api,
       prometheus,
       writes: {

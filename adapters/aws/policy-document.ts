@@ -37,8 +37,10 @@ export type ParsedDocument =
 
 /** With its offset: without one it would mean another time on another machine. */
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$/;
+/** `Date.parse` knows a 31st of November: it is the 1st of December. */
+const isDay = (text: string): boolean => new Date(Date.parse(text)).toJSON()?.slice(0, 10) === text;
 const instant = z.string().transform((text, context): number => {
-  const atMs = INSTANT.test(text) ? Date.parse(text) : NaN;
+  const atMs = INSTANT.test(text) && isDay(text.slice(0, 10)) ? Date.parse(text) : NaN;
   if (Number.isNaN(atMs)) {
     context.addIssue(`expected a time such as 2026-12-16T20:00:00+06:00, got ${text}`);
     return z.NEVER;
@@ -70,8 +72,11 @@ export function parseDocument(text: string): ParsedDocument {
   let raw: unknown;
   try {
     raw = JSON.parse(text);
-  } catch {
-    return { ok: false, problems: ['expected a JSON object'], stops: false };
+  } catch (error) {
+    // A missing comma neither: nothing else in a document has a mode.
+    const stops = /"mode"\s*:\s*"paused"/.test(text);
+    const problem = `expected a JSON object: ${(error as Error).message}`;
+    return { ok: false, problems: [problem], stops };
   }
   const stops = (raw as { mode?: unknown } | null)?.mode === 'paused';
   const parsed = documentSchema.safeParse(raw);

@@ -135,33 +135,13 @@ function toldOf(file: JournalFile, at: number, direction: 'up' | 'down' | null):
       }),
     })),
   );
+  const told = { record, decided, rules, isOtherwise: false, shadow };
   if (direction === null) {
-    const { text, rule, flip } = explained(situation, decided, telling);
-    return {
-      record,
-      paragraph: text,
-      decided,
-      rules,
-      rule,
-      flip,
-      whyNot: null,
-      isOtherwise: false,
-      shadow,
-    };
+    const { text: paragraph, rule, flip } = explained(situation, decided, telling);
+    return { ...told, paragraph, rule, flip, whyNot: null };
   }
-  const { kind, text, rule, flip } = whyNotTold(situation, decided, direction, telling);
-  const whyNot = { direction, kind };
-  return {
-    record,
-    paragraph: text,
-    decided,
-    rules,
-    rule,
-    flip,
-    whyNot,
-    isOtherwise: false,
-    shadow,
-  };
+  const { kind, text: paragraph, rule, flip } = whyNotTold(situation, decided, direction, telling);
+  return { ...told, paragraph, rule, flip, whyNot: { direction, kind } };
 }
 
 /** `Beside it sustained: 20:04:00 add 1: …`: what a shadow would have done, as this engine decides it too. */

@@ -55,10 +55,14 @@ export function checkJournalPath(path: string, force: boolean): void {
 /**
  * One line of JSON, then the journal’s bytes as they are: `tail -n +2 FILE | sha256sum` gives the digest in that line.
  */
-export function writeJournalFile(path: string, journal: Uint8Array): void {
+export function writeJournalFile(
+  path: string,
+  journal: Uint8Array,
+  engineDigest = ENGINE_DIGEST,
+): void {
   const header = {
     schema: JOURNAL_FILE_SCHEMA,
-    engineDigest: ENGINE_DIGEST,
+    engineDigest,
     sha256: journalDigest(journal),
   };
   writeFileWhole(path, Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), journal]));

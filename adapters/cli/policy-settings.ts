@@ -89,6 +89,18 @@ export function choosePolicies(
   });
 }
 
+/** What `--shadow` names, a policy or a policy file, over the scenario’s settings for it. Anything wrong is an InputError. */
+export function chooseShadow(
+  text: string,
+  scenario: Scenario,
+  scenarioPath: string,
+): ConfiguredPolicy {
+  const isFile = /\.(ya?ml|json)$/i.test(text);
+  const name = isFile ? null : policyCalled(text, () => ['--shadow', null]).name;
+  const choice = { names: name === null ? [] : [name], files: isFile ? [text] : [], sets: [] };
+  return choosePolicies(choice, scenario, scenarioPath)[0];
+}
+
 /** One policy by name: what it had before, and over that `--set`. Anything wrong is an InputError. */
 export function choosePolicy(
   name: string,

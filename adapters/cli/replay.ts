@@ -1,11 +1,5 @@
 import type { Command } from 'commander';
-import type {
-  ConfiguredPolicy,
-  Decided,
-  Decision,
-  ReadRecord,
-  Redecided,
-} from '../../engine/index.ts';
+import type { ConfiguredPolicy, Decision, ReadRecord, Redecided } from '../../engine/index.ts';
 import { formatLakh } from '../../reports/money.ts';
 import { decisionSentence, decisionWords } from '../../reports/sentences.ts';
 import { counted, date, timeOfDay, zoneName } from '../../reports/words.ts';
@@ -16,6 +10,7 @@ import { EXIT_CHECK_FAILED } from './failure.ts';
 import { readJournalFile, redecideFile, sourceFacts, type JournalFile } from './journal-file.ts';
 import { choosePolicy } from './policy-settings.ts';
 import { ENGINE_DIGEST } from './project.ts';
+import { isSameDecision } from './shadow-trial.ts';
 import { wrapped, WIDTH } from '../../reports/text.ts';
 
 interface ReplayOptions {
@@ -68,7 +63,9 @@ function replay(path: string, options: ReplayOptions): void {
     if (again.shadow !== null) {
       beside.decided++;
       beside.changed += again.shadow.same ? 0 : 1;
-      beside.otherwise += isSameDecision(again.shadow.decided, again.decided) ? 0 : 1;
+      beside.otherwise += isSameDecision(again.shadow.decided.decision, again.decided.decision)
+        ? 0
+        : 1;
     }
     const record = file.records[number - 1];
     // Another policy has other rules: what it does is what is compared.
@@ -130,16 +127,8 @@ function otherPolicy(
   return choosePolicy(policy ?? name, before, set ?? []);
 }
 
-function isSameDecision({ decision: a }: Decided, { decision: b }: Decided): boolean {
-  return a.action === b.action && a.count === b.count && a.repair === b.repair;
-}
-
 function isSameDeed({ decided }: Redecided, { decided: journalled }: ReadRecord): boolean {
-  const now = decided.decision;
-  const before = journalled?.decision;
-  return (
-    now.action === before?.action && now.count === before.count && now.repair === before.repair
-  );
+  return journalled !== null && isSameDecision(decided.decision, journalled.decision);
 }
 
 function replayText(replayed: Replayed): string {

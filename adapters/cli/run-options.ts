@@ -17,7 +17,7 @@ import { InputError, quoted } from '../import/input-error.ts';
 import { loadScenario, type ScenarioOverrides } from '../import/load-scenario.ts';
 import { collect } from './command.ts';
 import { parseFault } from './fault-option.ts';
-import { choosePolicies } from './policy-settings.ts';
+import { choosePolicies, chooseShadow } from './policy-settings.ts';
 import type { Progress } from './progress.ts';
 
 /** What to run on a scenario, and how to judge it: the same for every command that compares policies. */
@@ -25,6 +25,7 @@ export interface RunOptions {
   readonly policy?: readonly string[];
   readonly policyFile?: readonly string[];
   readonly set?: readonly string[];
+  readonly shadow?: string;
   readonly seed: number;
   readonly peakNodes?: number;
   readonly from?: string;
@@ -81,6 +82,8 @@ export function withScenarioOptions(command: Command): Command {
 export interface Chosen {
   readonly scenario: Scenario;
   readonly policies: readonly ConfiguredPolicy[];
+  /** Decides beside each of them; null: none does. */
+  readonly shadow: ConfiguredPolicy | null;
   readonly warnings: readonly string[];
 }
 
@@ -102,13 +105,14 @@ export async function chooseRuns(
     sets: options.set ?? [],
   };
   const policies = choosePolicies(choice, scenario, path);
+  const shadow = options.shadow === undefined ? null : chooseShadow(options.shadow, scenario, path);
   progress.clear();
-  return { scenario, policies, warnings };
+  return { scenario, policies, shadow, warnings };
 }
 
 /** Tells the warnings, then runs and compares. */
 export function compareChosen(
-  { scenario, policies, warnings }: Chosen,
+  { scenario, policies, shadow, warnings }: Chosen,
   options: RunOptions,
   progress: Progress,
   finished?: CompareOptions['finished'],
@@ -120,6 +124,7 @@ export function compareChosen(
     scenario,
     seed: options.seed,
     policies,
+    ...(shadow === null ? {} : { shadow }),
     waitingPrice: options.waitingPrice ?? WAITING_PRICE,
     onRun: ({ policy, index, count }) => {
       progress.show(`run ${String(index + 1)} of ${String(count)}: ${policy}`);

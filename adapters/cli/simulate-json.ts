@@ -1,8 +1,10 @@
+import type { ConfiguredPolicy } from '../../engine/index.ts';
 import {
   bestByWaitingPrice,
   breakEvenBdtPerPodMinute,
   waitingCostBdt,
   type Clairvoyant,
+  formatInstant,
   settingsOfFault,
   type Comparison,
   type Money,
@@ -11,12 +13,14 @@ import {
 } from '../../simulator/index.ts';
 import { journalDigest } from './journal-file.ts';
 import { ENGINE_DIGEST } from './project.ts';
+import { shadowTrial } from './shadow-trial.ts';
 
 /** The document that `simulate --json` prints. Its keys are a contract: they are added to, never changed. */
 export function simulateJson(
   scenario: Scenario,
   seed: number,
   comparison: Comparison,
+  shadow: ConfiguredPolicy | null,
   warnings: readonly string[],
 ): object {
   const { runs, waitingPrice, clairvoyant } = comparison;
@@ -31,7 +35,10 @@ export function simulateJson(
       sale: waitingPrice.saleBdtPerPodMinute,
       other: waitingPrice.otherBdtPerPodMinute,
     },
-    runs: runs.map(runJson),
+    runs: runs.map((compared) => ({
+      ...runJson(compared),
+      shadow: shadow === null ? null : shadowJson(shadow, compared, scenario),
+    })),
     clairvoyant: clairvoyantJson(clairvoyant),
     breakEvens: breakEvensJson(runs),
     bestByWaitingPrice: bestByWaitingPrice(runs.map(({ run }) => run.measures)).map(
@@ -142,6 +149,17 @@ function runJson(compared: PolicyRun): object {
       compared.byPriceBook.map((money) => [money.bill.prices, moneyJson(money)]),
     ),
   };
+}
+
+/** What the shadow would have done otherwise beside this policy. */
+function shadowJson(
+  { policy, settings }: ConfiguredPolicy,
+  { run }: PolicyRun,
+  { timeZoneOffsetMinutes }: Scenario,
+): object {
+  const { firstAtMs, ...counts } = shadowTrial(run.journal);
+  const firstAt = firstAtMs === null ? null : formatInstant(firstAtMs, timeZoneOffsetMinutes);
+  return { policy: policy.name, settings, ...counts, firstAt };
 }
 
 function moneyJson({ bill, costPerMonthBdt, savings }: Money) {

@@ -1,3 +1,4 @@
+import type { ConfiguredPolicy } from '../../engine/index.ts';
 import {
   bestTotals,
   faultLine,
@@ -7,7 +8,14 @@ import {
   unavoidable,
 } from '../../reports/comparison.ts';
 import { formatBdt, formatLakh } from '../../reports/money.ts';
-import { formatMinutes, formatShare, formatTimeToCapacity } from '../../reports/words.ts';
+import {
+  counted,
+  dayAndMonth,
+  formatMinutes,
+  formatShare,
+  formatTimeToCapacity,
+  timeOfDay,
+} from '../../reports/words.ts';
 import type {
   Comparison,
   Demand,
@@ -18,12 +26,18 @@ import type {
 } from '../../simulator/index.ts';
 import { IDLE, nodesChart, SHORT, stepsToShow, USED } from '../../reports/chart.ts';
 import { journalDigest } from './journal-file.ts';
+import { shadowTrial } from './shadow-trial.ts';
 import { shortened, textTable, type Column, WIDTH, wrapped } from '../../reports/text.ts';
 
 const CHART_ROWS = 10;
 
 /** What `simulate` prints for people: at most 80 columns, the same bytes for the same input. */
-export function simulateText(scenario: Scenario, seed: number, comparison: Comparison): string {
+export function simulateText(
+  scenario: Scenario,
+  seed: number,
+  comparison: Comparison,
+  shadow: ConfiguredPolicy | null = null,
+): string {
   const { demand, runs, waitingPrice, largest } = comparison;
   const charted = runs.find(({ run }) => run.configured.policy.scales) ?? runs[0];
   const lines = [
@@ -35,6 +49,7 @@ export function simulateText(scenario: Scenario, seed: number, comparison: Compa
     ...unavoidableLines(comparison),
     '',
     ...bestLines(runs),
+    ...shadowLines(scenario, runs, shadow),
     ...chart(scenario, demand, charted),
     '',
     ...wrapped(
@@ -165,6 +180,26 @@ function bestLines(runs: readonly PolicyRun[]): string[] {
   }));
   const text = `Lowest total, by the price of a missing pod-minute: ${bestTotals(named)}.`;
   return [...wrapped(text, WIDTH), ''];
+}
+
+/** What the policy on trial would have done otherwise, beside each that governed. */
+function shadowLines(
+  { timeZoneOffsetMinutes: offset }: Scenario,
+  runs: readonly PolicyRun[],
+  shadow: ConfiguredPolicy | null,
+): string[] {
+  if (shadow === null) {
+    return [];
+  }
+  const lines = runs.map(({ run }) => {
+    const { decided, otherwise, moreNodes, fewerNodes, firstAtMs } = shadowTrial(run.journal);
+    const often = `${run.configured.policy.name}: in ${formatLakh(otherwise)} of ${counted(decided, 'cycle')}`;
+    return firstAtMs === null
+      ? often
+      : `${often}, for more nodes in ${formatLakh(moreNodes)}, for fewer in ${formatLakh(fewerNodes)}; first ${dayAndMonth(firstAtMs, offset)} ${timeOfDay(firstAtMs, offset)}`;
+  });
+  const heading = `In its shadow ${shadow.policy.name} would have decided otherwise, on what the one that governs saw:`;
+  return [...wrapped(heading, WIDTH), ...lines.flatMap((line) => wrapped(line, WIDTH, '  ')), ''];
 }
 
 /** What no policy within the maximum can prevent, and what a higher one would change. */

@@ -23,6 +23,10 @@ export function simulateCommand(): Command {
     .argument('[scenario]', 'a trace (.csv) or a scenario (.yaml)');
   return withRunOptions(command)
     .option(
+      '--shadow <policy>',
+      'a policy, by name or policy file, that decides beside each one run, on what that one sees, and changes nothing',
+    )
+    .option(
       '--journal <file>',
       "write the journal; with several policies each name goes before the file's extension",
     )
@@ -81,8 +85,8 @@ async function simulated(
     }
   }
   return options.json
-    ? json(simulateJson(scenario, options.seed, comparison, warnings))
-    : simulateText(scenario, options.seed, comparison);
+    ? json(simulateJson(scenario, options.seed, comparison, chosen.shadow, warnings))
+    : simulateText(scenario, options.seed, comparison, chosen.shadow);
 }
 
 function json(document: object): string {

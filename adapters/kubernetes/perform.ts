@@ -1,3 +1,4 @@
+import type { PodOnNode } from '../../engine/index.ts';
 import type { AnswerTo, Performers } from '../answer.ts';
 import { unexpected, type KubernetesApi } from './client.ts';
 import { kubeNodes, TAINT_EFFECT, TAINT_KEY } from './nodes.ts';
@@ -97,17 +98,7 @@ export function kubernetesPerformers(api: KubernetesApi): Performers<Kind> {
       throw unexpected('taking a taint off', patched.status);
     },
 
-    evictPod: async ({ namespace, name, uid }, signal) => {
-      const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}/eviction`;
-      const body = {
-        apiVersion: 'policy/v1',
-        kind: 'Eviction',
-        metadata: { name, namespace },
-        deleteOptions: { preconditions: { uid } },
-      };
-      const answer = await api.call({ method: 'POST', path, body }, signal);
-      return evicted(answer.status, answer.json);
-    },
+    evictPod: (pod, signal) => evictPod(api, pod, signal),
 
     deleteNode: async ({ nodeName }, signal) => {
       // The Secret first: without its node nobody would come back for it, and K3s would refuse the name.
@@ -174,6 +165,25 @@ export async function taintNode(
     default:
       throw unexpected('tainting a node', patched.status);
   }
+}
+
+/** Evicts a pod, if it is still the one that was looked at. As a dry run the API checks all of it, and leaves pod and budget alone. */
+export async function evictPod(
+  api: Pick<KubernetesApi, 'call'>,
+  { namespace, name, uid }: Pick<PodOnNode, 'namespace' | 'name' | 'uid'>,
+  signal: AbortSignal,
+  { dryRun = false } = {},
+): Promise<AnswerTo<'evictPod'>> {
+  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}/eviction`;
+  const body = {
+    apiVersion: 'policy/v1',
+    kind: 'Eviction',
+    metadata: { name, namespace },
+    deleteOptions: { preconditions: { uid } },
+  };
+  const query = dryRun ? { dryRun: 'All' } : {};
+  const answer = await api.call({ method: 'POST', path, query, body }, signal);
+  return evicted(answer.status, answer.json);
 }
 
 /**

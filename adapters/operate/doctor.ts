@@ -1,15 +1,17 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import * as z from 'zod';
-import type { Check } from '../aws/doctor.ts';
+import { judgeDocument, type Check } from '../aws/doctor.ts';
 import { newCommand } from '../cli/command.ts';
 import { EXIT_CHECK_FAILED } from '../cli/failure.ts';
 import { runProgram } from '../cli/program.ts';
-import { errorWords } from '../failure.ts';
-import { InputError } from '../import/input-error.ts';
+import { fileError, InputError } from '../import/input-error.ts';
+import { callWords, regionGiven } from './call.ts';
 
 interface DoctorOptions {
   readonly function: string;
+  readonly document?: string;
   readonly json?: true;
 }
 
@@ -34,19 +36,32 @@ const program = newCommand('doctor')
     'Asks the deployed autoscaler to look, with its own role and from where it stands, at all that its cycles rest on: permissions by dry runs, quotas and addresses against the largest fleet, templates, secrets, the tables, the policy document, Prometheus, pods and budgets that block drains, clocks. It launches and removes nothing. Exits with 1 if a check fails. Region and credentials are those of the AWS CLI.',
   )
   .option('--function <name>', 'the autoscaler’s function', 'node-fleet-autoscaler')
+  .option(
+    '--document <file>',
+    'only say whether this policy document would be taken, before it is put; asks nothing of AWS',
+  )
   .option('--json', 'print JSON')
   .addHelpText('after', '\nExample: npm run doctor -- --function node-fleet-autoscaler')
   .action(doctor);
 
-async function doctor({ function: name, json }: DoctorOptions): Promise<void> {
-  const checks = await asked(name);
+async function doctor({ function: name, document, json }: DoctorOptions): Promise<void> {
+  const checks = document === undefined ? await asked(name) : [judgeDocument(textOf(document))];
+  const of = document === undefined ? { function: name } : { document };
   process.stdout.write(
     json === true
-      ? `${JSON.stringify({ schema: 'node-fleet/doctor@1', function: name, checks }, null, 2)}\n`
+      ? `${JSON.stringify({ schema: 'node-fleet/doctor@1', ...of, checks }, null, 2)}\n`
       : checks.map(lineOf).join(''),
   );
   if (checks.some(({ verdict }) => verdict === 'fail')) {
     process.exitCode = EXIT_CHECK_FAILED;
+  }
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw fileError(file, error);
   }
 }
 
@@ -56,7 +71,7 @@ function lineOf({ check, verdict, found, advice }: Check): string {
 }
 
 async function asked(name: string): Promise<readonly Check[]> {
-  const client = new LambdaClient({ maxAttempts: 1 });
+  const client = new LambdaClient({ maxAttempts: 1, ...regionGiven(process.env) });
   const command = new InvokeCommand({
     FunctionName: name,
     Payload: Buffer.from('{"trigger":"doctor"}'),
@@ -70,10 +85,10 @@ async function asked(name: string): Promise<readonly Check[]> {
       } catch (error) {
         const busy = (error as { name?: string }).name === 'TooManyRequestsException';
         if (!busy || attempt === ATTEMPTS) {
-          throw error instanceof InputError
-            ? error
-            : new InputError(name, null, `could not be invoked (${errorWords(error)})`);
+          throw error instanceof InputError ? error : new InputError(name, null, callWords(error));
         }
+        const again = `asking again in ${String(APART_MS / 1000)} s`;
+        process.stderr.write(`node-fleet: a cycle has the function’s only place: ${again}\n`);
         await sleep(APART_MS);
       }
     }

@@ -14,7 +14,7 @@ import {
   timeSeenFrom,
   zoneName,
 } from '../../reports/words.ts';
-import { formatOffset, parseTimeMs, parseInstantMs } from '../../simulator/instants.ts';
+import { formatOffset, lacksZone, parseInstantMs, parseTimeMs } from '../../simulator/instants.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -32,6 +32,11 @@ export interface LastDecision {
   readonly view: View;
 }
 
+/** Why nothing is known of the cluster: its journal cannot be read, or has no decision. */
+export interface NothingKnown {
+  readonly why: string;
+}
+
 /** What a hold would come to. */
 export interface HoldPlan {
   readonly hold: Hold;
@@ -46,15 +51,15 @@ export interface HoldPlan {
 }
 
 /** The zone in which the cluster's people read clocks, minutes ahead of UTC. */
-export function offsetOf(last: LastDecision | null): number {
-  return last?.header.cluster.timeZoneOffsetMinutes ?? OFFSET_MINUTES;
+export function offsetOf(last: LastDecision | NothingKnown): number {
+  return 'why' in last ? OFFSET_MINUTES : last.header.cluster.timeZoneOffsetMinutes;
 }
 
 /**
- * The instant that a person means by `--until`: the next time that clocks show `22:00`, or an instant with its zone. Null: it is
- * neither, it is over, or it is more than a month ahead.
+ * The instant that a person means by `--until`: the next time that clocks show `22:00`, or an instant with its zone. Where it is
+ * neither, is over or is more than a month ahead: what was expected, in words. Which of the two it is depends on no zone.
  */
-export function untilMsOf(text: string, nowMs: number, offsetMinutes: number): number | null {
+export function untilMsOf(text: string, nowMs: number, offsetMinutes: number): number | string {
   let atMs: number | null;
   if (/^\d?\d:\d\d$/.test(text)) {
     const today = date(nowMs, offsetMinutes);
@@ -63,16 +68,23 @@ export function untilMsOf(text: string, nowMs: number, offsetMinutes: number): n
   } else {
     atMs = parseTimeMs(text);
   }
-  return atMs !== null && atMs > nowMs && atMs - nowMs <= HELD_MAX_MS ? atMs : null;
+  if (atMs === null) {
+    return lacksZone(text)
+      ? 'expected its zone as well, like +06:00 or Z at the end'
+      : 'expected a time such as 22:00 or 2026-11-24T22:00+06:00';
+  }
+  if (atMs <= nowMs) {
+    return `expected a time ahead: that was ${formatSpan(nowMs - atMs)} ago`;
+  }
+  return atMs - nowMs <= HELD_MAX_MS ? atMs : 'expected a time at most 31 days ahead';
 }
 
 /** What a hold would come to, by what is known of the cluster. */
-export function planHold(hold: Hold, last: LastDecision | null, nowMs: number): HoldPlan {
+export function planHold(hold: Hold, last: LastDecision | NothingKnown, nowMs: number): HoldPlan {
   const offsetMinutes = offsetOf(last);
   const forMs = hold.untilMs - nowMs;
   const until = `${untilWords(hold.untilMs, nowMs, offsetMinutes)}, ${formatSpan(forMs)} from now`;
-  if (last === null) {
-    const unknown = 'no decision of this cluster is in the journal: what it costs is not known';
+  if ('why' in last) {
     return {
       hold,
       effectiveMin: null,
@@ -80,7 +92,7 @@ export function planHold(hold: Hold, last: LastDecision | null, nowMs: number): 
       boughtNow: null,
       costMaxBdt: null,
       sentences: [`hold at ${String(hold.min)} until ${until}`],
-      warnings: [unknown],
+      warnings: [`${last.why}: what it costs is not known, nor the cluster’s clock`],
     };
   }
   const { view, header } = last;
@@ -102,7 +114,7 @@ export function planHold(hold: Hold, last: LastDecision | null, nowMs: number): 
     warnings.push(`max is ${String(nodeCountMax)}, and goes before a hold at ${String(hold.min)}`);
   }
   if (effectiveMin === nodeCountMin) {
-    warnings.push(`min is ${String(nodeCountMin)} already: this changes nothing`);
+    warnings.push(`min is ${String(nodeCountMin)} already: this holds nothing beyond it`);
   }
   if (view.mode !== 'act') {
     warnings.push(`the mode is ${view.mode}: nothing is bought`);

@@ -107,6 +107,7 @@ export function App({ setup, simulating, files, left, interrupted }: AppProps): 
       );
     case 'tune':
     case 'value':
+    case 'time':
     case 'path':
     case 'leave':
       return <TuneScreen state={state} columns={columns} rows={rows} />;

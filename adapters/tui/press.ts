@@ -13,6 +13,7 @@ import {
   withOtherPolicy,
   withSelected,
   withStart,
+  withTime,
   withValue,
   withZoom,
   type SavePlan,
@@ -45,6 +46,7 @@ export const KEYS: readonly (readonly [keys: string, does: string])[] = [
   ['p  P', 'next policy, the one before'],
   ['[  ]', 'the cycle before, the next one'],
   ['{  }', 'the cycle before that added or removed nodes, the next one'],
+  ['g', 'go to a time'],
   ['+  −', 'less time in the chart, more'],
   ['e', 'the whole explanation'],
   ['s', 'save as a policy file; what changes is shown first'],
@@ -63,6 +65,7 @@ export function pressed(before: TuneState, press: Press): TuneState {
     case 'explanation':
       return pressedReading(state, press);
     case 'value':
+    case 'time':
     case 'path':
       return pressedTyping(state, screen, press);
     case 'save':
@@ -145,6 +148,8 @@ function pressedTuning(state: TuneState, press: Press): TuneState {
     case '-':
     case '−':
       return withZoom(state, 2);
+    case 'g':
+      return cycleAtCursor(state) === null ? state : show(state, { kind: 'time', typed: '' });
     case 'e':
       return cycleAtCursor(state) === null ? state : show(state, { kind: 'explanation' });
     case '?':
@@ -181,9 +186,14 @@ function pressedTyping(
     return show(state, { kind: 'tune' });
   }
   if (name === 'enter') {
-    return screen.kind === 'value'
-      ? withTypedValue(state, screen.typed)
-      : withTypedPath(state, screen.typed);
+    switch (screen.kind) {
+      case 'value':
+        return withTypedValue(state, screen.typed);
+      case 'time':
+        return taken(withTime(state, screen.typed.trim()));
+      case 'path':
+        return withTypedPath(state, screen.typed);
+    }
   }
   const typed =
     name === 'erase' ? [...screen.typed].slice(0, -1).join('') : screen.typed + character;
@@ -205,7 +215,11 @@ function withTypedValue(state: TuneState, typed: string): TuneState {
         true,
       )
     : withValue({ ...state, lastChange: null }, key, value);
-  // What is refused can be corrected.
+  return taken(next);
+}
+
+/** What was typed is done with; what is refused can be corrected. */
+function taken(next: TuneState): TuneState {
   return next.notice?.isProblem === true ? next : show(next, { kind: 'tune' });
 }
 

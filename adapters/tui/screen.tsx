@@ -376,6 +376,13 @@ function bottomLine(state: TuneState, { key, setting }: ShownSetting, columns: n
           ]
         : noticePieces(state, columns);
     }
+    case 'time':
+      return notice === null
+        ? [
+            { text: `go to (20:04, or 2026-11-27 20:04): ${screen.typed}█`, isBold: true },
+            { text: '  Enter goes, Esc leaves', isDim: true },
+          ]
+        : noticePieces(state, columns);
     case 'path':
       return [
         { text: `save as: ${screen.typed}█`, isBold: true },

@@ -6,7 +6,9 @@ import {
   type Policy,
 } from '../../engine/index.ts';
 import { stepsToShow } from '../../reports/chart.ts';
+import { date, hourAndMinute } from '../../reports/words.ts';
 import type { Demand, Scenario } from '../../simulator/index.ts';
+import { formatOffset, parseInstantMs } from '../../simulator/instants.ts';
 import type { Answer } from './session.ts';
 import { settingsByGroup, type Group } from './settings.ts';
 import type { Outcome, Trial } from './workbench.ts';
@@ -55,8 +57,8 @@ export interface SavePlan {
 
 export type Screen =
   | { readonly kind: 'tune' | 'keys' | 'explanation' | 'leave' }
-  /** Typing a value, or a file’s name. */
-  | { readonly kind: 'value' | 'path'; readonly typed: string }
+  /** Typing a value, a time to go to, or a file’s name. */
+  | { readonly kind: 'value' | 'time' | 'path'; readonly typed: string }
   | { readonly kind: 'save'; readonly plan: SavePlan; readonly scrolled: number };
 
 /** What only the world outside can do, once. */
@@ -361,6 +363,31 @@ export function withCursor(state: TuneState, atMs: number): TuneState {
     fromMs = within(whole, cursorAtMs - lengthMs / 2, lengthMs);
   }
   return { ...state, cursorAtMs, span: { fromMs, toMs: fromMs + lengthMs } };
+}
+
+/**
+ * The cursor at a time as a person types it: `20:04` of the cursor’s day, or `2026-11-27 20:04`, by the scenario’s clock. What
+ * is no time of the run is said.
+ */
+export function withTime(state: TuneState, text: string): TuneState {
+  const { demand, cursorAtMs, setup } = state;
+  if (demand === null || cursorAtMs === null || text === '') {
+    return state;
+  }
+  const offset = setup.scenario.timeZoneOffsetMinutes;
+  const isTimeOfDay = /^\d?\d:\d\d(:\d\d)?$/.test(text);
+  const whole = isTimeOfDay
+    ? `${date(cursorAtMs, offset)} ${/^\d:/.test(text) ? '0' : ''}${text}`
+    : text;
+  const atMs = parseInstantMs(`${whole}${formatOffset(offset)}`);
+  const { fromMs, toMs } = wholeSpan(demand);
+  if (atMs === null || atMs < fromMs || atMs >= toMs) {
+    const span = [fromMs, toMs]
+      .map((each) => `${date(each, offset)} ${hourAndMinute(each, offset)}`)
+      .join(' to ');
+    return withNotice(state, `${JSON.stringify(text)}: expected a time from ${span}`, true);
+  }
+  return withCursor(state, atMs);
 }
 
 /** So many cycles on (above 0) or back. */

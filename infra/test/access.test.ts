@@ -236,11 +236,20 @@ describe('the autoscaler removes', () => {
 });
 
 describe('the table', () => {
-  const write = (of: string, action: string, key: string, name = 'node-fleet-cluster-state') =>
+  const write = (
+    of: string,
+    action: string,
+    key: string,
+    name = 'node-fleet-cluster-state',
+    ...attributes: readonly string[]
+  ) =>
     may(of, {
       action: `dynamodb:${action}`,
       resource: table(name),
-      context: { 'dynamodb:LeadingKeys': key },
+      context: {
+        'dynamodb:LeadingKeys': key,
+        'dynamodb:Attributes': ['cluster_id', ...attributes],
+      },
     });
 
   it('is the autoscaler’s, as far as its own cluster goes', () => {
@@ -269,6 +278,19 @@ describe('the table', () => {
     }
   });
 
+  it('is open to the ingest functions for their own mark: a stolen alert token holds no fleet', () => {
+    const set = (of: string, ...attributes: readonly string[]) =>
+      write(of, 'UpdateItem', 'node-fleet-prod#inbox', 'node-fleet-cluster-state', ...attributes);
+    expect(set('spot', 'doomed#i-0a1b')).toBe(true);
+    expect(set('alert', 'kicked_at_ms')).toBe(true);
+    for (const of of ['spot', 'alert']) {
+      expect(set(of, 'hold')).toBe(false);
+      expect(set(of, 'doomed#i-0a1b', 'kicked_at_ms')).toBe(false);
+      expect(set(of, 'state')).toBe(false);
+    }
+    expect(set('autoscaler', 'hold')).toBe(true);
+  });
+
   it('is closed to nodes', () => {
     for (const of of ['worker', 'master']) {
       expect(write(of, 'GetItem', 'node-fleet-prod')).toBe(false);
@@ -283,6 +305,18 @@ describe('the doctor', () => {
       const who = [...policies.keys()].filter((of) => may(of, { action, resource: '*', context }));
       expect(who).toEqual(['autoscaler']);
       expect(may('autoscaler', { action, resource: '*' })).toBe(false);
+    }
+  });
+});
+
+describe('the topic', () => {
+  it('is published to, and looked at, by the autoscaler alone', () => {
+    for (const action of ['sns:Publish', 'sns:GetTopicAttributes']) {
+      const resource = `arn:aws:sns:${REGION}:${ACCOUNT}:node-fleet-alarms`;
+      expect([...policies.keys()].filter((of) => may(of, { action, resource }))).toEqual([
+        'autoscaler',
+      ]);
+      expect(may('autoscaler', { action, resource: `${resource}-2` })).toBe(false);
     }
   });
 });

@@ -92,6 +92,7 @@ describe('the configuration', () => {
     ['settings', '[]'],
     ['settings', '{"spotPercent":"70"}'],
     ['calendar', '[{"name":"a","start":"2026-12-16T20:00","end":"2026-12-16T21:00"}]'],
+    ['calendar', '[{"name":"a","start":"2026-11-31T20:00Z","end":"2026-12-16T21:00Z"}]'],
     [
       'calendar',
       '[{"name":"a","start":"2026-12-16T20:00:00+06:00","end":"2026-12-16T20:00:00+06:00"}]',

@@ -4,7 +4,8 @@ import type { PolicyDocument, Statement } from '../access.ts';
 export interface Question {
   readonly action: string;
   readonly resource: string;
-  readonly context?: Readonly<Record<string, string>>;
+  /** Several values where the key has several. */
+  readonly context?: Readonly<Record<string, string | readonly string[]>>;
 }
 
 /** `*` stands for any characters; nothing else is special. */
@@ -22,16 +23,19 @@ function holds(operator: string, key: string, wanted: readonly string[], questio
     // Without the key nothing equals anything, but all of no values do.
     return quantifier === 'all';
   }
-  switch (compare) {
-    case 'StringEquals':
-    case 'Bool':
-      return wanted.includes(given);
-    case 'StringLike':
-    case 'ArnEquals':
-      return wanted.some((pattern) => like(pattern, given));
-    default:
-      throw new Error(`the evaluator does not know ${operator}`);
-  }
+  const matches = (value: string): boolean => {
+    switch (compare) {
+      case 'StringEquals':
+      case 'Bool':
+        return wanted.includes(value);
+      case 'StringLike':
+      case 'ArnEquals':
+        return wanted.some((pattern) => like(pattern, value));
+      default:
+        throw new Error(`the evaluator does not know ${operator}`);
+    }
+  };
+  return typeof given === 'string' ? matches(given) : given.every(matches);
 }
 
 function applies(statement: Statement, question: Question): boolean {

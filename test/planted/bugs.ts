@@ -2,8 +2,8 @@ import { QUIET, type Case } from '../properties/arbitraries.ts';
 
 /** The bad twin of a rule: what a tired engineer might have written instead, planted one at a time. */
 export interface Planted {
-  /** A rule of safety, or the number of a mistake that others have made. */
-  readonly rule: `S${number}` | `mistake ${number}`;
+  /** A rule of safety, the number of a mistake that others have made, or what an operator has ordered. */
+  readonly rule: `S${number}` | `mistake ${number}` | 'hold' | 'freeze';
   /** What it does, in one sentence. */
   readonly what: string;
   readonly file: string;
@@ -30,7 +30,10 @@ const FOUND_TEST = 'test/engine/found.test.ts';
 const FOUND_AGAIN_TEST = 'test/engine/found-again.test.ts';
 const MISTAKES_TEST = 'test/engine/known-mistakes.test.ts';
 
-/** In the order of the rules, then of the mistakes. */
+/** Again and again, so that drains are on their way when it begins. */
+const OFTEN = Array.from({ length: 24 }, (_, n) => ({ atMinute: 15 * n, minutes: 5 }));
+
+/** In the order of the rules, then of the mistakes; then what operators order. */
 export const PLANTED: readonly Planted[] = [
   {
     rule: 'S1',
@@ -714,5 +717,35 @@ export const PLANTED: readonly Planted[] = [
       MISTAKES_TEST,
       'when a node has gone, the instant and the direction of its removal stay',
     ],
+  },
+  {
+    rule: 'hold',
+    what: 'nobody looks at the hold: nodes are removed below it',
+    file: VIEW,
+    find: '  return hold === null || nowMs >= hold.untilMs\n',
+    instead: '  return hold === null || nowMs >= 0\n',
+  },
+  {
+    rule: 'hold',
+    what: 'a drain that began before the hold goes on below it',
+    file: LIFECYCLE,
+    find: 'const min = nodeCountMinAt(seen.nowMs, seen.inbox?.hold ?? null, settings);',
+    instead: 'const min = settings.nodeCountMin;',
+    held: { orders: { holds: OFTEN.map((window) => ({ min: 14, ...window })), freezes: [] } },
+  },
+  {
+    rule: 'freeze',
+    what: 'nodes are removed in a freeze',
+    file: GUARDS,
+    find: "refuseIf(asked, view.nowMs < untilMs, 'frozen', view.nowMs, untilMs)",
+    instead: "refuseIf(asked, view.nowMs < 0, 'frozen', view.nowMs, untilMs)",
+  },
+  {
+    rule: 'freeze',
+    what: 'a drain that began before the freeze goes on in it',
+    file: LIFECYCLE,
+    find: "const frozenOut = frozen && drain.reason === 'scale-down';",
+    instead: 'const frozenOut = false && frozen;',
+    held: { orders: { holds: [], freezes: OFTEN } },
   },
 ];

@@ -47,6 +47,7 @@ export const directions: readonly Direction[] = [
       ...['adapters/operate/', 'adapters/aws/', 'adapters/kubernetes/', 'adapters/prometheus/'],
       ...['adapters/answer.ts', 'adapters/failure.ts', 'adapters/http.ts'],
       ...['adapters/cli/command.ts', 'adapters/cli/failure.ts', 'adapters/cli/program.ts'],
+      'adapters/cli/journal-file.ts',
       ...shell,
     ],
     packages: 'declared',

@@ -4,11 +4,13 @@ import {
   judgeClock,
   judgeDocument,
   judgeDryRun,
+  judgeEviction,
   judgeLease,
   judgePods,
   judgeQuota,
   judgeReadings,
   judgeSubnets,
+  judgeTopic,
   misconfigured,
   type Check,
 } from '../../../adapters/aws/doctor.ts';
@@ -29,6 +31,10 @@ describe('a check says what was found, and what to do about it unless it is fine
     judgeBudgets([budget('web', 0)]),
     misconfigured('NODE_FLEET_MODE: wrong'),
     judgeDocument('{'),
+    judgeEviction({ ok: true }),
+    judgeEviction({ ok: false, certainty: 'refused', reason: 'not-found' }),
+    judgeTopic(1, 0, false),
+    judgeTopic(0, 0, false),
   ];
   test.each(one)('$check $verdict', ({ verdict, found, advice }) => {
     expect(found).not.toBe('');
@@ -79,7 +85,7 @@ test('pods that may not be moved are told by why, and on how many nodes', () => 
   });
   expect(pinned.verdict).toBe('warn');
   expect(pinned.found).toBe(
-    '2 nodes have pods that may not be moved (single-replica: 3, stateful-set: 1)',
+    'nodes with pods that may not be moved: 2 (single-replica: 3, stateful-set: 1)',
   );
   expect(verdictOf(judgePods({ ...pods, perNode: [on('a', 5, 0, 0)] }))).toBe('ok');
 });
@@ -89,6 +95,28 @@ test('budgets that allow no disruption are named', () => {
   expect([verdict, found]).toEqual(['warn', 'no disruption allowed by shop/db, shop/web']);
   expect(verdictOf(judgeBudgets([budget('api', 1)]))).toBe('ok');
   expect(verdictOf(judgeBudgets([{ metadata: { name: 'new', namespace: 'shop' } }]))).toBe('warn');
+});
+
+test('an eviction that only a budget refuses is permitted, which is worth a word', () => {
+  expect(verdictOf(judgeEviction({ ok: true }))).toBe('ok');
+  const refused = { ok: false, certainty: 'refused', reason: 'blocked-by-pdb' } as const;
+  expect(judgeEviction(refused)).toMatchObject({
+    verdict: 'warn',
+    found: 'permitted, but blocked-by-pdb',
+  });
+});
+
+test('alarms are heard by somebody who has confirmed, or in Slack', () => {
+  const verdict = (...heard: Parameters<typeof judgeTopic>) => verdictOf(judgeTopic(...heard));
+  expect(verdict(1, 0, false)).toBe('ok');
+  expect(verdict(0, 0, false)).toBe('warn');
+  expect(verdict(0, 1, false)).toBe('warn');
+  expect(verdict(0, 0, true)).toBe('ok');
+  // Whoever asked for mail wants it.
+  expect(verdict(0, 1, true)).toBe('warn');
+  expect(judgeTopic(2, 1, true).found).toBe(
+    '2 subscribed, 1 not confirmed, and Slack; publishing is not tried',
+  );
 });
 
 test('readings that decisions rest on must be there; the others should', () => {
@@ -122,4 +150,14 @@ test('a document that would be refused fails; one that does not act is worth a w
     'fail',
   ]);
   expect(verdictOf(judgeDocument(null))).toBe('warn');
+  const whole = {
+    mode: 'act',
+    policy: 'node-fleet',
+    settings: { nodeCountMin: 3, nodeCountMax: 9 },
+    freezes: [{ name: 'audit', start: '2026-12-01T00:00Z', end: '2026-12-02T00:00Z' }],
+    shadow: { policy: 'sustained' },
+  };
+  expect(judgeDocument(JSON.stringify(whole)).found).toBe(
+    'act, by node-fleet, 3 to 9 workers; freezes: audit; in its shadow sustained',
+  );
 });

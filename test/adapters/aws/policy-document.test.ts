@@ -70,7 +70,8 @@ test('a shadow policy is checked like the live one', () => {
 });
 
 test('what is wrong with a document is told by key and value', () => {
-  expect(problems('{')).toEqual(['expected a JSON object']);
+  expect(problems('{')[0]).toMatch(/^expected a JSON object: .*position 1/);
+  expect(problems('{"mode": "act",}')[0]).toMatch(/^expected a JSON object: .*position 15/);
   expect(problems('[]')).toHaveLength(1);
   expect(problems(written({ mode: 'fast' }))).toEqual([
     'mode: expected one of act, observe, paused',
@@ -84,6 +85,10 @@ test('what is wrong with a document is told by key and value', () => {
   const times = { start: '2026-12-16T20:00:00', end: '2026-12-16T23:00:00+06:00' };
   expect(problems(written({ calendar: [{ name: 'sale', ...times }] }))[0]).toContain(
     'calendar.0.start: expected a time such as',
+  );
+  const never = { start: '2026-11-31T20:00:00+06:00', end: '2026-12-16T23:00:00+06:00' };
+  expect(problems(written({ freezes: [{ name: 'audit', ...never }] }))[0]).toContain(
+    'freezes.0.start: expected a time such as',
   );
   const backwards = { start: '2026-12-16T23:00Z', end: '2026-12-16T20:00Z' };
   expect(problems(written({ calendar: [{ name: 'sale', ...backwards }] }))[0]).toContain(
@@ -206,6 +211,14 @@ test('the kill switch works in a document that is wrong otherwise', async () => 
   // Only for as long as it stands there.
   parameter.text = written({ policy: 'sustained' });
   expect(await inForce(parameter, memory)).toMatchObject({ mode: 'act', alarms: [] });
+});
+
+test('the kill switch works where a comma is missing, too', async () => {
+  for (const slip of ['{"mode": "paused",}', '{ "mode":"paused" "policy": "node-fleet" }']) {
+    const parameter = new Parameter();
+    parameter.text = slip;
+    expect(await inForce(parameter, { lastGood: null })).toMatchObject({ mode: 'paused' });
+  }
 });
 
 test('a document that could not be kept is kept by a later cycle', async () => {

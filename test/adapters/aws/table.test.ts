@@ -1,6 +1,8 @@
+import type { DynamoDBClient, UpdateItemCommandInput } from '@aws-sdk/client-dynamodb';
 import { expect, test } from 'vitest';
-import { inboxIn, lockIn, stateIn } from '../../../adapters/aws/table.ts';
+import { inboxIn, lockIn, markDoomed, setKick, stateIn } from '../../../adapters/aws/table.ts';
 import { emptyState } from '../../../engine/index.ts';
+import { KICK, MARK_PREFIX } from '../../../infra/names.ts';
 
 test('an item that is not there is a free lock, no state, an empty inbox', () => {
   expect(lockIn(undefined)).toEqual({
@@ -66,4 +68,28 @@ test('a hold is a number of nodes and an instant; what is neither is none', () =
   expect(stands('1.5', '5')).toBeUndefined();
   expect(stands('8', 'NaN')).toBeUndefined();
   expect(inboxIn({ hold: { S: 'for ever' } })).toEqual({ doomed: [], kickedAtMs: null });
+});
+
+test('what the ingest functions write are the attributes that infra/ lets them write, and no others', async () => {
+  const sent: UpdateItemCommandInput[] = [];
+  const send = ({ input }: { input: UpdateItemCommandInput }): Promise<object> => {
+    sent.push(input);
+    return Promise.resolve({});
+  };
+  const client = { send } as unknown as DynamoDBClient;
+  const { signal } = new AbortController();
+  const mark = { instanceId: 'i-1', markedAtMs: 1 };
+  await markDoomed(client, 'table', 'x#inbox', { ...mark, cause: 'reclaim' }, signal);
+  await markDoomed(client, 'table', 'x#inbox', { ...mark, cause: 'rebalance' }, signal);
+  await setKick(client, 'table', 'x#inbox', 1, signal);
+  const written = sent.map(({ UpdateExpression = '', ExpressionAttributeNames: names = {} }) =>
+    UpdateExpression.replace(/#\w+/g, (name) => names[name]!),
+  );
+  const attribute = `${MARK_PREFIX}i-1`;
+  expect(written).toEqual([
+    `SET ${attribute} = :mark`,
+    `SET ${attribute} = if_not_exists(${attribute}, :mark)`,
+    `SET ${KICK} = :kicked`,
+  ]);
+  expect(sent.every(({ ConditionExpression }) => ConditionExpression === undefined)).toBe(true);
 });

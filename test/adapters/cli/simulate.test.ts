@@ -3,7 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { POLICIES } from '../../../engine/index.ts';
-import { PRICE_BOOKS } from '../../../simulator/index.ts';
+import { readJournalFile } from '../../../adapters/cli/journal-file.ts';
+import { formatInstant, PRICE_BOOKS } from '../../../simulator/index.ts';
 import { nodeFleet, temporaryFolder, traceCsv, writeText } from './program.ts';
 
 const folder = temporaryFolder();
@@ -400,6 +401,7 @@ const CONTRACT = [
     'underProvisionedNodesMean overProvisionedNodesMean deviation elasticSpeedup',
   'regretPercent',
   'byPriceBook: techflow aws-ap-southeast-1',
+  'shadow',
 ];
 
 describe('the part of the trace to run', () => {
@@ -430,6 +432,94 @@ describe('the part of the trace to run', () => {
     // 102.08 requests/s a node.
     const { stdout } = await simulate(trace, '--policy', 'static', '--peak-nodes', '3');
     expect(stdout).toContain('peak 306/s');
+  });
+});
+
+describe('a policy on trial', () => {
+  interface Shadow {
+    readonly policy: string;
+    readonly settings: Record<string, number>;
+    readonly decided: number;
+    readonly otherwise: number;
+    readonly moreNodes: number;
+    readonly fewerNodes: number;
+    readonly firstAt: string | null;
+  }
+  const shadowOf = (document: SimulateJson): Shadow => document.runs[0].shadow as Shadow;
+  const governed = ['--policy', 'node-fleet', '--set', 'pendingStep=1'];
+
+  test('says what it would have done otherwise, as replay of the journal does, and changes nothing', async () => {
+    const journal = join(folder.path, 'trial.journal');
+    const alone = await simulated(trace, ...governed);
+    const beside = await simulated(
+      trace,
+      ...governed,
+      '--shadow',
+      'sustained',
+      '--journal',
+      journal,
+    );
+    const shadow = shadowOf(beside);
+    expect(Object.keys(shadow)).toEqual([
+      'policy',
+      'settings',
+      'decided',
+      'otherwise',
+      'moreNodes',
+      'fewerNodes',
+      'firstAt',
+    ]);
+    const strip = (run: RunJson): object => ({ ...run, shadow: null, journalSha256: '' });
+    expect(strip(beside.runs[0])).toEqual(strip(alone.runs[0]));
+    const replayed = await nodeFleet(['replay', journal, '--json']);
+    const { decided, otherwise } = shadow;
+    expect(JSON.parse(replayed.stdout)).toMatchObject({
+      shadow: { policy: 'sustained', decided, otherwise, changed: 0 },
+    });
+    expect(otherwise).toBeGreaterThan(0);
+    // The first cycle of the journal in which explain tells another action or count.
+    const { records, header } = readJournalFile(journal);
+    const nodes = ({ action, count }: { action: string; count: number }): number =>
+      action === 'scaleUp' ? count : action === 'scaleDown' ? -count : 0;
+    const differences = records.flatMap(({ startedAtMs, decided: both }) => {
+      const added = nodes(both!.shadow!.decision) - nodes(both!.decision);
+      return added === 0 ? [] : [{ startedAtMs, added }];
+    });
+    expect([shadow.moreNodes, shadow.fewerNodes]).toEqual([
+      differences.filter(({ added }) => added > 0).length,
+      differences.filter(({ added }) => added < 0).length,
+    ]);
+    const offset = header.cluster.timeZoneOffsetMinutes;
+    expect(shadow.firstAt).toBe(formatInstant(differences[0].startedAtMs, offset));
+    const { stdout } = await simulate(trace, ...governed, '--shadow', 'sustained');
+    expect(stdout).toMatch(
+      /^In its shadow sustained would have decided otherwise[\s\S]*^ {2}node-fleet: in \d+ of \d+ cycles, for more nodes in \d+, for\s+fewer in \d+; first\s+27\s+Nov \d\d:\d\d:\d\d$/m,
+    );
+    expect(widthOf(stdout)).toBeLessThanOrEqual(80);
+  });
+
+  test('is a policy by name with the scenario’s settings, or a file; --set is not for it', async () => {
+    const file = writeText(
+      folder.path,
+      'trial.yaml',
+      'version: 1\npolicy: node-fleet\nsettings:\n  pendingStep: 7\n',
+    );
+    const same = shadowOf(
+      await simulated(trace, '--policy', 'node-fleet', '--shadow', 'node-fleet'),
+    );
+    expect(same).toMatchObject({ otherwise: 0, moreNodes: 0, fewerNodes: 0, firstAt: null });
+    const set = shadowOf(await simulated(trace, ...governed, '--shadow', 'node-fleet'));
+    expect(set.settings['pendingStep']).toBe(2);
+    const other = shadowOf(await simulated(trace, ...governed, '--shadow', file));
+    expect([other.policy, other.settings['pendingStep']]).toEqual(['node-fleet', 7]);
+  });
+
+  test.each([
+    ['sustaind', '--shadow: found the policy "sustaind", did you mean "sustained"?'],
+    ['none.yaml', 'none.yaml: found nothing here, expected a file'],
+  ])('--shadow %s is refused', async (text, words) => {
+    const { exitCode, stdout, stderr } = await simulate(trace, '--shadow', text);
+    expect([exitCode, stdout, stderr]).toEqual([2, '', `node-fleet: ${words}\n`]);
   });
 });
 

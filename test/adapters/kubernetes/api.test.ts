@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
 import type { AccessSource } from '../../../adapters/kubernetes/client.ts';
 import { KubernetesApi } from '../../../adapters/kubernetes/client.ts';
-import { evicted, kubernetesPerformers } from '../../../adapters/kubernetes/perform.ts';
+import { evicted, evictPod, kubernetesPerformers } from '../../../adapters/kubernetes/perform.ts';
 import { CallFailed, failureOf } from '../../../adapters/failure.ts';
 import { makeCertificate } from './certificate.ts';
 import { FakeKubernetes } from './fake-api.ts';
@@ -241,6 +241,16 @@ describe('an eviction', () => {
     expect(fake.pods).toHaveLength(1);
     expect(await evict('p')).toEqual({ ok: true });
     expect(await evict('p')).toEqual(refused('not-found'));
+  });
+
+  it('as a dry run is judged like another, and leaves the pod alone', async () => {
+    fake.pods = [kubePod('p', { nodeName: 'n1' })];
+    const pod = { namespace: 'shop', name: 'p', uid: 'uid-p' };
+    const tried = () => evictPod(api, pod, signal(), { dryRun: true });
+    expect(await tried()).toEqual({ ok: true });
+    expect(fake.pods).toHaveLength(1);
+    fake.budgets = [budget(0)];
+    expect(await tried()).toEqual(refused('blocked-by-pdb'));
   });
 
   it('a budget refuses for now, two of them for ever', async () => {

@@ -1,5 +1,4 @@
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage } from 'node:http';
 import {
   selects,
   type DaemonSetObject,
@@ -9,17 +8,13 @@ import {
   type ReplicaSetObject,
 } from '../../../adapters/kubernetes/objects.ts';
 import type { Certificate } from './certificate.ts';
-
-interface Answer {
-  readonly status: number;
-  readonly json: object;
-}
+import { PretendedApi, type Answer } from './pretended-api.ts';
 
 /**
  * A Kubernetes API that has exactly the calls that our adapter makes, over TLS, with a bearer token, resource versions and
  * disruption budgets. It is our reading of Kubernetes, not Kubernetes: a real control plane is another test’s.
  */
-export class FakeKubernetes {
+export class FakeKubernetes extends PretendedApi {
   token = 'token-1';
   /** A list is given in pages of at most this many. */
   pageMax = 500;
@@ -42,46 +37,12 @@ export class FakeKubernetes {
   /** Called at each call, before it is answered. */
   called: () => void = () => {};
 
-  readonly #server: Server;
   #version = 1;
-
-  private constructor(certificate: Certificate) {
-    this.#server = createServer(
-      { key: certificate.key, cert: certificate.cert },
-      (request, reply) => {
-        const chunks: Buffer[] = [];
-        request.on('data', (chunk: Buffer) => chunks.push(chunk));
-        request.on('end', () => {
-          const body = Buffer.concat(chunks).toString('utf8');
-          const authorized = request.headers.authorization === `Bearer ${this.token}`;
-          const { status, json } = authorized
-            ? this.#answer(
-                request.method ?? '',
-                new URL(request.url ?? '', 'https://localhost'),
-                body === '' ? null : JSON.parse(body),
-                request.headers['content-type'] ?? '',
-              )
-            : failure(401, 'Unauthorized');
-          reply.writeHead(status, { 'content-type': 'application/json' });
-          reply.end(JSON.stringify(json));
-        });
-      },
-    );
-  }
 
   static async start(certificate: Certificate): Promise<FakeKubernetes> {
     const fake = new FakeKubernetes(certificate);
-    await new Promise<void>((resolve) => fake.#server.listen(0, '127.0.0.1', resolve));
+    await fake.listen();
     return fake;
-  }
-
-  get url(): string {
-    return `https://127.0.0.1:${String((this.#server.address() as AddressInfo).port)}`;
-  }
-
-  async stop(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
   }
 
   put(node: NodeObject): void {
@@ -89,7 +50,12 @@ export class FakeKubernetes {
     this.nodes.set(node.metadata.name, { ...node, metadata });
   }
 
-  #answer(method: string, url: URL, body: unknown, contentType: string): Answer {
+  protected override answer(request: IncomingMessage, url: URL, body: unknown): Answer {
+    const { method = '', headers } = request;
+    const contentType = headers['content-type'] ?? '';
+    if (headers.authorization !== `Bearer ${this.token}`) {
+      return failure(401, 'Unauthorized');
+    }
     const call = `${method} ${url.pathname}`;
     this.calls.push(call);
     this.called();
@@ -121,7 +87,7 @@ export class FakeKubernetes {
     }
     const eviction = /^\/api\/v1\/namespaces\/([^/]+)\/pods\/([^/]+)\/eviction$/.exec(url.pathname);
     if (eviction !== null && method === 'POST') {
-      return this.#evict(eviction[1], eviction[2], body);
+      return this.#evict(eviction[1], eviction[2], body, url.searchParams.get('dryRun') === 'All');
     }
     const secret = /^\/api\/v1\/namespaces\/kube-system\/secrets\/([^/]+)$/.exec(url.pathname);
     if (secret !== null && method === 'DELETE') {
@@ -190,7 +156,7 @@ export class FakeKubernetes {
     return ok({});
   }
 
-  #evict(namespace: string, name: string, body: unknown): Answer {
+  #evict(namespace: string, name: string, body: unknown, dryRun: boolean): Answer {
     const pod = this.pods.find(
       ({ metadata }) => metadata.namespace === namespace && metadata.name === name,
     );
@@ -216,6 +182,9 @@ export class FakeKubernetes {
     const { deleteOptions } = body as { deleteOptions?: { preconditions?: { uid?: string } } };
     if (deleteOptions?.preconditions?.uid !== pod.metadata.uid) {
       return failure(409, 'the UID in the precondition does not match the UID in record');
+    }
+    if (dryRun) {
+      return { status: 201, json: {} };
     }
     const gone = (): void => {
       this.pods = this.pods.filter(({ metadata }) => metadata.uid !== pod.metadata.uid);

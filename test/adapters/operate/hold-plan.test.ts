@@ -28,12 +28,19 @@ test('a time of day is the next one that clocks show there; an instant is itself
   expect(untilMsOf('2026-11-24T22:00+06:00', now, 0)).toBe(now + 10 * MINUTE);
 });
 
-test.each(['25:00', 'soon', '', '2026-11-24T21:49+06:00', '2027-11-24T22:00+06:00'])(
-  'no such time ahead: %s',
-  (text) => {
-    expect(untilMsOf(text, Date.UTC(2026, 10, 24, 15, 50), 360)).toBeNull();
-  },
-);
+test.each([
+  ['25:00', 'expected a time such as 22:00'],
+  ['soon', 'expected a time such as 22:00'],
+  ['', 'expected a time such as 22:00'],
+  ['2026-11-24T22:00', 'expected its zone as well'],
+  ['2026-11-24T20:50+06:00', 'expected a time ahead: that was 60 min ago'],
+  ['2027-11-24T22:00+06:00', 'expected a time at most 31 days ahead'],
+])('no such time ahead, and it is said why: %s', (text, words) => {
+  const now = Date.UTC(2026, 10, 24, 15, 50);
+  for (const offset of [0, 360]) {
+    expect(untilMsOf(text, now, offset)).toContain(words);
+  }
+});
 
 test('what is bought is what is lacking; what it costs at most is all that is above min, on demand', () => {
   const plan = planHold(hold(8), last({ workers: workers(3) }), NOW);
@@ -50,15 +57,17 @@ test('max goes before it, and a person is told', () => {
 });
 
 test.each([
-  ['no more than min', hold(2), {}, 'this changes nothing'],
+  ['no more than min', hold(2), {}, 'this holds nothing beyond it'],
   ['a fleet that is only observed', hold(8), { mode: 'observe' as const }, 'nothing is bought'],
   ['a journal that has fallen silent', hold(8), { nowMs: NOW - HOUR }, 'does the autoscaler run?'],
 ])('%s is warned of', (_, held, changes, words) => {
   expect(planHold(held, last(changes), NOW).warnings.join()).toContain(words);
 });
 
-test('where no decision is known nor is what it costs', () => {
-  const plan = planHold(hold(8), null, NOW);
+test('where no decision is known nor is what it costs, and it is said why', () => {
+  const plan = planHold(hold(8), { why: 'node-fleet-journal: could not be reached' }, NOW);
   expect(plan).toMatchObject({ effectiveMin: null, costMaxBdt: null, hold: hold(8) });
-  expect(plan.warnings).toHaveLength(1);
+  expect(plan.warnings).toEqual([
+    'node-fleet-journal: could not be reached: what it costs is not known, nor the cluster’s clock',
+  ]);
 });

@@ -320,6 +320,36 @@ describe('leaving', () => {
   });
 });
 
+describe('a time to go to', () => {
+  const typed = (state: TuneState, text: string) => after(state, 'g', ...text, 'enter');
+  // The run begins at 18:00 on 27 November, by its clock.
+  const placed = running();
+
+  test('is of the cursor’s day, or of another that is named', () => {
+    for (const text of ['18:30', '2026-11-27 18:30', '18:30:00']) {
+      const state = typed(placed, text);
+      expect(state.cursorAtMs).toBe(START_AT_MS + 1_800_000);
+      expect(state.screen.kind).toBe('tune');
+    }
+    for (const leaving of ['escape', 'enter']) {
+      expect(after(placed, 'g', leaving)).toMatchObject({
+        cursorAtMs: placed.cursorAtMs,
+        screen: { kind: 'tune' },
+      });
+    }
+  });
+
+  test.each(['9:00', 'soon', '25:00', '2026-11-25 18:30'])(
+    '%s is none of the run: it says which are, and can be corrected',
+    (text) => {
+      const state = typed(placed, text);
+      expect(state.cursorAtMs).toBe(placed.cursorAtMs);
+      expect(state.screen).toEqual({ kind: 'time', typed: text });
+      expect(state.notice?.text).toContain('expected a time from 2026-11-27 18:00 to');
+    },
+  );
+});
+
 describe('the other screens', () => {
   test('show the keys and the explanation, and go back', () => {
     expect(after(running(), '?').screen.kind).toBe('keys');

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { joinJournals } from '../../../adapters/aws/join-journal.ts';
+import { joinJournals } from '../../../adapters/operate/join-journal.ts';
 import { lockIn } from '../../../adapters/aws/table.ts';
 import {
   emptyState,

@@ -1,6 +1,5 @@
 // What the simulator’s Prometheus answers is what a real one answers to our queries over the same scrapes. The figures of
 // docs/fidelity.md are written anew by UPDATE_DOCS=1 npm run test:integration -- fidelity.
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadScenario } from '../../../adapters/import/load-scenario.ts';
@@ -10,6 +9,7 @@ import type { MetricName, Metrics, Reading } from '../../../engine/index.ts';
 import { run, type Scenario } from '../../../simulator/index.ts';
 import { root } from '../../adapters/cli/program.ts';
 import { policyOf } from '../../simulator/build.ts';
+import { expectStated } from '../../stated.ts';
 import { recordScrapes } from './exporters.ts';
 import type { Running } from './processes.ts';
 import { startEmptyPrometheus } from './prometheus.ts';
@@ -252,22 +252,11 @@ describe.each(CASES)('$file', ({ file, title, failed, seed }) => {
 });
 
 test('docs/fidelity.md states what was measured', () => {
-  const path = join(root, 'docs/fidelity.md');
-  const document = readFileSync(path, 'utf8');
-  const mark = '<!-- prometheus; do not edit -->\n\n';
-  const from = document.indexOf(mark) + mark.length;
-  const to = document.indexOf('\n\n<!-- end -->', from);
-  expect(document).toContain(mark);
-  expect(to).toBeGreaterThan(0);
   const table = [
     '|  | reading | missing in both | differs at most | on average | in age, ms | in coverage |',
     '| --- | --- | --- | --- | --- | --- | --- |',
     ...rows,
   ].join('\n');
   expect(rows).toHaveLength(CASES.length * COMPARED.length);
-  if (process.env['UPDATE_DOCS'] !== undefined) {
-    writeFileSync(path, document.slice(0, from) + table + document.slice(to));
-  } else {
-    expect(document.slice(from, to)).toBe(table);
-  }
+  expectStated('docs/fidelity.md', 'prometheus', table);
 });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { KubernetesApi, type KubernetesAccess } from '../../../adapters/kubernetes/client.ts';
 import type { PodObject, PodSpec } from '../../../adapters/kubernetes/objects.ts';
-import { kubernetesPerformers } from '../../../adapters/kubernetes/perform.ts';
+import { evictPod, kubernetesPerformers } from '../../../adapters/kubernetes/perform.ts';
 import { failureOf } from '../../../adapters/failure.ts';
 import { interpreter } from '../../../adapters/aws/interpret.ts';
 import type { Performers } from '../../../adapters/answer.ts';
@@ -501,6 +501,11 @@ describe('an eviction', () => {
     await budget('web', 2);
     await allowed('web', 1);
     expect(await listed()).toMatchObject({ pinnedBy: null });
+    // As a dry run it would go, and neither pod nor budget knows of it.
+    const { uid, name } = victim.metadata;
+    const wanted = { namespace: 'shop', name, uid: uid! };
+    expect(await evictPod(api, wanted, signal(), { dryRun: true })).toEqual({ ok: true });
+    expect(await listed()).toMatchObject({ terminatesAtMs: null, pinnedBy: null });
     expect(await evict(victim)).toEqual({ ok: true });
     // It ends, and takes its room until it has.
     const ending = await listed();

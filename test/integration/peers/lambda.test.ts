@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EPOCH_TAG, INTENT_TAG } from '../../../adapters/aws/ec2.ts';
 import type { ScheduledAnswer } from '../../../adapters/aws/handler.ts';
-import { joinJournals } from '../../../adapters/aws/join-journal.ts';
+import { joinJournals } from '../../../adapters/operate/join-journal.ts';
 import { JOURNAL_FILE_SCHEMA } from '../../../adapters/cli/journal-file.ts';
 import {
   configurePolicy,

@@ -1,31 +1,35 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Check } from '../../../adapters/aws/doctor.ts';
 import type { ScheduledAnswer } from '../../../adapters/aws/handler.ts';
-import { inboxIn, stateIn } from '../../../adapters/aws/table.ts';
+import { inboxIn } from '../../../adapters/aws/table.ts';
+import { readJournalFile } from '../../../adapters/cli/journal-file.ts';
 import {
   configurePolicy,
   emptyState,
   readJournal,
   redecide,
-  type FleetState,
   type JournalHeader,
 } from '../../../engine/index.ts';
 import { makeCertificate } from '../../adapters/kubernetes/certificate.ts';
 import { drain } from '../../engine/build.ts';
 import { FakeKubernetes } from '../../adapters/kubernetes/fake-api.ts';
 import { kubeNode, kubePod, replicaSet } from '../../adapters/kubernetes/objects.ts';
+import { scheduledEnvironment } from './deployment.ts';
 import { startMoto } from './moto.ts';
 import { freePort, type Running } from './processes.ts';
 import { SCRAPE_MS, shopSeries, startPrometheus } from './prometheus.ts';
 import { Sandbox } from './sandbox.ts';
-import { KUBERNETES_SECRET, Shop, ZONES } from './shop.ts';
-import { CLUSTER_ID, JOURNAL_TABLE, REGION, STATE_TABLE } from './tables.ts';
+import { Shop, ZONES } from './shop.ts';
+import { ShellInTerminal } from './terminal.ts';
+import { CLUSTER_ID, CREDENTIALS, JOURNAL_TABLE, REGION, STATE_TABLE } from './tables.ts';
 
 // What operators do: the policy document with its kill switch, a hold, a freeze, a shadow, the doctor. One story.
 
@@ -52,8 +56,7 @@ beforeAll(async () => {
   shop = new Shop(moto.url);
   const caBase64 = Buffer.from(certificate.cert).toString('base64');
   await shop.build({ token: TOKEN, caBase64 }, 'alert-token');
-  const credentials = { accessKeyId: 'testing', secretAccessKey: 'testing' };
-  ssm = new SSMClient({ endpoint: moto.url, region: REGION, credentials });
+  ssm = new SSMClient({ endpoint: moto.url, region: REGION, credentials: CREDENTIALS });
   const now = Math.floor(Date.now() / SCRAPE_MS) * SCRAPE_MS;
   const series = shopSeries(['w1', 'w2', 'w3', 'w4'], { cpuRatio: 0.1, unschedulable: 0 });
   idle = await startPrometheus(series, now - 900_000, now + 900_000);
@@ -93,34 +96,19 @@ afterAll(async () => {
 });
 
 function environment(changes: Readonly<Record<string, string>> = {}): Record<string, string> {
-  return {
+  return scheduledEnvironment({
     ...shop.awsEnvironment,
-    NODE_FLEET_CLUSTER: JSON.stringify({
-      id: CLUSTER_ID,
-      zones: ZONES,
-      template: { allocatableMillicpu: 1930, allocatableMib: 3300 },
-      templateVersion: '1/1',
-      onDemandBdtPerHour: 33.33,
-      spotBdtPerHour: 10,
-      calendar: [],
-    }),
     NODE_FLEET_MODE: 'observe',
     NODE_FLEET_POLICY: 'static',
     NODE_FLEET_SETTINGS: '{}',
     NODE_FLEET_POLICY_PARAMETER: PARAMETER,
     NODE_FLEET_TEMPLATES: JSON.stringify(shop.templates),
     NODE_FLEET_SUBNETS: JSON.stringify(shop.subnets),
-    NODE_FLEET_STATE_TABLE: STATE_TABLE,
-    NODE_FLEET_INBOX_KEY: `${CLUSTER_ID}#inbox`,
-    NODE_FLEET_JOURNAL_TABLE: JOURNAL_TABLE,
-    NODE_FLEET_JOURNAL_DAYS: '90',
     NODE_FLEET_KUBERNETES_URL: kubernetes.url,
-    NODE_FLEET_KUBERNETES_SECRET: KUBERNETES_SECRET,
     NODE_FLEET_PROMETHEUS_URL: idle.url,
     NODE_FLEET_ALARM_TOPIC: shop.topic,
-    NODE_FLEET_METRIC_NAMESPACE: 'NodeFleet',
     ...changes,
-  };
+  });
 }
 
 /** One invocation in a sandbox of its own. */
@@ -147,25 +135,41 @@ async function put(document: object | string): Promise<void> {
   await ssm.send(new PutParameterCommand(command));
 }
 
-async function liveState(): Promise<FleetState> {
-  const stored = stateIn(await shop.item(CLUSTER_ID));
-  return (stored as Extract<typeof stored, { kind: 'known' }>).state;
-}
-
 async function lastJournal() {
   const items = await shop.journal(CLUSTER_ID);
   return readJournal<JournalHeader>(items.at(-1)!['journal'].B!);
 }
 
-/** A command as an operator runs it, with no terminal: its exit code and what it printed. */
-function run(
-  script: string,
-  ...args: string[]
-): Promise<{ code: number; stdout: string; stderr: string }> {
+interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What the AWS CLI would have from its environment. */
+function operator(): Record<string, string> {
+  return { ...shop.awsEnvironment, AWS_ENDPOINT_URL_LAMBDA: lambdaUrl };
+}
+
+function buildCommand(script: string): void {
   execFileSync(process.execPath, [join(ROOT, 'adapters/aws/bundle.mjs'), `--${script}`], {
     cwd: ROOT,
   });
-  const env = { ...process.env, ...shop.awsEnvironment, AWS_ENDPOINT_URL_LAMBDA: lambdaUrl };
+}
+
+/** A command as an operator runs it, with no terminal: its exit code and what it printed. */
+function run(script: string, ...args: string[]): Promise<Ran> {
+  return runAs(operator(), script, ...args);
+}
+
+function runAs(
+  told: Readonly<Record<string, string>>,
+  script: string,
+  ...args: string[]
+): Promise<Ran> {
+  buildCommand(script);
+  // Nothing of whoever runs the tests: neither their credentials nor their profile.
+  const env = { PATH: process.env['PATH']!, HOME: tmpdir(), ...told };
   return new Promise((resolve) => {
     execFile(
       process.execPath,
@@ -239,7 +243,7 @@ test('who only observes ends what is in flight first: no node stays tainted', as
       taints: [{ key: 'node-fleet/draining', value: id, effect: 'NoSchedule' }],
     },
   });
-  const before = await liveState();
+  const before = await shop.state();
   const nowMs = Date.now();
   const draining = drain(worker, {
     ...{ id, nodeName: worker, startedAtMs: nowMs, progressedAtMs: nowMs, podsLeft: 1 },
@@ -250,7 +254,7 @@ test('who only observes ends what is in flight first: no node stays tainted', as
   expect((await cycle()).decisionId).not.toContain('#observe');
   expect((await lastJournal()).records[0].decided!.view.mode).toBe('paused');
   expect(kubernetes.nodes.get(worker)!.spec?.taints ?? []).toEqual([]);
-  expect((await liveState()).drains).toEqual([]);
+  expect((await shop.state()).drains).toEqual([]);
   expect((await cycle()).decisionId).toContain('#observe');
 });
 
@@ -283,16 +287,139 @@ test('hold asks first, then holds; the next cycle buys what is lacking, and clea
   expect(decided!.decision.repair).toBe(2);
   expect((await run('hold', ...HOLD)).stdout).toContain('held at 6 until');
 
-  expect((await run('hold', ...HOLD, '--clear')).code).toBe(0);
+  // Another in its place, or none: not before a person has seen what ends.
+  const other = await run('hold', ...HOLD, '--min', '3', '--until', '23:59', '--json');
+  expect(other.code).toBe(1);
+  expect(JSON.parse(other.stdout)).toMatchObject({
+    hold: { min: 3 },
+    replaces: { min: 6 },
+    written: false,
+  });
+  const cleared = await run('hold', ...HOLD, '--clear');
+  expect(cleared).toMatchObject({ code: 1, stderr: '' });
+  expect(cleared.stdout).toContain('the hold at 6 until');
+  expect(inboxIn(await shop.item(`${CLUSTER_ID}#inbox`)).hold?.min).toBe(6);
+  expect((await run('hold', ...HOLD, '--clear', '--yes')).code).toBe(0);
   expect((await run('hold', ...HOLD)).stdout).toContain('not held');
+  expect(await run('hold', ...HOLD, '--clear')).toMatchObject({ code: 0, stderr: '' });
+});
+
+test('at a terminal hold takes y for yes, and who leaves for no', async () => {
+  buildCommand('hold');
+  const shell = new ShellInTerminal('hold', 100, 24, ROOT);
+  try {
+    for (const [name, value] of Object.entries(operator())) {
+      shell.run(`export ${name}='${value}'`);
+    }
+    const answered = async (...keys: string[]): Promise<string> => {
+      shell.run('clear');
+      const args = [...HOLD, '--min', '6', '--until', '23:59'].join(' ');
+      shell.run(`${process.execPath} dist/hold.mjs ${args}; echo "ended with $?"`);
+      const wait = { timeout: 30_000, interval: 50 };
+      await vi.waitFor(() => {
+        expect(shell.text).toContain('Do it? [y/N]');
+      }, wait);
+      shell.press(...keys);
+      await vi.waitFor(() => {
+        expect(shell.text).toMatch(/ended with \d/);
+      }, wait);
+      return shell.text;
+    };
+    for (const keys of [['C-c'], ['C-d'], ['n', 'Enter'], ['Enter']]) {
+      const text = await answered(...keys);
+      expect(text).toContain('nothing was changed');
+      expect(text).toContain('ended with 1');
+      expect(text).not.toContain('bug');
+    }
+    expect(inboxIn(await shop.item(`${CLUSTER_ID}#inbox`)).hold).toBeUndefined();
+    expect(await answered('y', 'Enter')).toContain('done: the next cycle begins with it');
+    expect(inboxIn(await shop.item(`${CLUSTER_ID}#inbox`)).hold?.min).toBe(6);
+    expect((await run('hold', ...HOLD, '--clear', '--yes')).code).toBe(0);
+  } finally {
+    shell.end();
+  }
+});
+
+test('a journal that cannot be read, or knows no such cluster, keeps nobody from holding: it is said', async () => {
+  const min = ['--min', '3', '--until', '23:59'];
+  for (const [args, words] of [
+    [['--journal', 'nowhere'], 'nowhere: there is none in this account and region'],
+    [['--cluster', 'typo'], 'no decision of "typo" is in node-fleet-journal (is --cluster right?)'],
+  ] as const) {
+    const { code, stdout, stderr } = await run('hold', ...HOLD, ...args, ...min);
+    expect([code, stderr]).toEqual([1, '']);
+    expect(stdout).toContain(`warning: ${words}`);
+  }
+});
+
+test('without region, credentials or a way there, each command says so in a line', async () => {
+  const { AWS_REGION: region, ...others } = operator();
+  const away = `http://127.0.0.1:${String(await freePort())}`;
+  const nobody = { AWS_REGION: region, AWS_EC2_METADATA_DISABLED: 'true' };
+  const journal = ['--table', JOURNAL_TABLE, '--cluster', CLUSTER_ID, '--out', '/nowhere/x'];
+  for (const [told, words] of [
+    [others, 'no region is set'],
+    [nobody, 'no AWS credentials were found'],
+    [
+      { ...shop.awsEnvironment, AWS_ENDPOINT_URL: away },
+      'could not be reached (Error ECONNREFUSED)',
+    ],
+  ] as const) {
+    for (const [script, ...args] of [['hold', ...HOLD], ['doctor'], ['journal', ...journal]]) {
+      const { code, stdout, stderr } = await runAs(told, script, ...args);
+      expect([code, stdout]).toEqual([2, '']);
+      expect(stderr).toContain(words);
+      expect(stderr.split('\n')).toHaveLength(2);
+    }
+  }
+  const byItsOtherName = { ...others, AWS_DEFAULT_REGION: region };
+  expect(await runAs(byItsOtherName, 'hold', ...HOLD)).toMatchObject({ code: 0, stderr: '' });
+});
+
+test('the journal is a file that replay reads; what stands there is replaced only where it is one, and asked for', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'node-fleet-operations-'));
+  const out = join(folder, 'shop.journal');
+  const from = new Date(Date.now() - HOUR_MS).toISOString();
+  const args = ['--cluster', CLUSTER_ID, '--out', out];
+  const last = (await lastJournal()).header;
+  try {
+    const done = await run('journal', ...args, '--from', from, '--json');
+    expect(done).toMatchObject({ code: 0, stderr: '' });
+    const { journals } = JSON.parse(done.stdout) as { journals: { path: string; from: string }[] };
+    const newest = journals.at(-1)!;
+    const { header, configured } = readJournalFile(newest.path);
+    expect(header).toEqual(last);
+    expect(configured.policy.name).toBe('node-fleet');
+    writeFileSync(out, 'precious');
+    for (const [more, words] of [
+      [['--from', newest.from], 'found a file, expected none'],
+      [['--from', newest.from, '--force'], 'found something that is no journal'],
+      [['--from', '2026-11-24'], '--from: found "2026-11-24", expected'],
+      [['--from', '2026-11-24T20:00Z', '--to', '2026-11-24T19:00Z'], 'expected it after --from'],
+      [['--cluster', 'typo'], 'found no decision of "typo"'],
+      [['--from', newest.from, '--out', join(folder, 'no', 'such')], 'found no folder'],
+    ] as const) {
+      const { code, stdout, stderr } = await run('journal', ...args, ...more);
+      expect([code, stdout]).toEqual([2, '']);
+      expect(stderr).toContain(words);
+      expect(stderr.split('\n')).toHaveLength(2);
+    }
+    expect(readFileSync(out, 'utf8')).toBe('precious');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test.each([
   [['--min', '8'], '--min: found it alone, expected --until as well'],
   [['--min', 'x', '--until', '22:00'], '--min: found "x"'],
+  [['--min', '-1', '--until', '22:00'], '--min: found "-1"'],
   [['--min', '8', '--until', 'soon'], '--until: found "soon"'],
+  [['--min', '8', '--until', '2026-01-01T00:00Z'], 'expected a time ahead'],
+  // What is wrong on the command line is said before anything is asked of AWS.
+  [['--min', 'x', '--until', '22:00', '--table', 'nowhere'], '--min: found "x"'],
   [['--clear', '--min', '8'], '--clear: found --min or --until beside it'],
-  [['--table', 'nowhere'], 'nowhere: could not be reached'],
+  [['--table', 'nowhere'], 'nowhere: there is none in this account and region'],
 ])('hold %j is refused in a line', async (args, words) => {
   const { code, stdout, stderr } = await run('hold', ...HOLD, ...args);
   expect([code, stdout]).toEqual([2, '']);
@@ -301,6 +428,15 @@ test.each([
 });
 
 test('the doctor looks at everything and changes nothing', async () => {
+  const [state, running] = [await shop.item(CLUSTER_ID), (await shop.running()).length];
+  const [pods, heard] = [kubernetes.pods, shop.messages.length];
+  const examined = async (): Promise<Record<string, string>> => {
+    const { stdout } = await run('doctor', '--json');
+    const { checks } = JSON.parse(stdout) as { checks: Check[] };
+    return Object.fromEntries(checks.map(({ check, verdict }) => [check, verdict]));
+  };
+  expect(await examined()).toMatchObject({ evict: 'ok', 'disruption budgets': 'ok' });
+  expect(kubernetes.pods).toEqual(pods);
   kubernetes.budgets = [
     {
       metadata: { name: 'shop', namespace: 'shop' },
@@ -308,11 +444,7 @@ test('the doctor looks at everything and changes nothing', async () => {
       status: { disruptionsAllowed: 0, desiredHealthy: 4, expectedPods: 4 },
     },
   ];
-  const [state, running] = [await shop.item(CLUSTER_ID), (await shop.running()).length];
-  const { stdout } = await run('doctor', '--json');
-  const { checks } = JSON.parse(stdout) as { checks: Check[] };
-  const by = Object.fromEntries(checks.map(({ check, verdict }) => [check, verdict]));
-  expect(by).toMatchObject({
+  expect(await examined()).toMatchObject({
     timeout: 'ok',
     'write state table': 'ok',
     'write journal table': 'ok',
@@ -322,7 +454,11 @@ test('the doctor looks at everything and changes nothing', async () => {
     [`launch on-demand in ${ZONES[0]}`]: 'ok',
     [`launch spot in ${ZONES[1]}`]: 'ok',
     terminate: 'ok',
+    // Permitted, but for that budget.
+    evict: 'warn',
     subnets: 'ok',
+    // moto counts no subscriptions.
+    'alarm topic': 'warn',
     prometheus: 'ok',
     clock: 'ok',
     'policy document': 'ok',
@@ -330,6 +466,8 @@ test('the doctor looks at everything and changes nothing', async () => {
   });
   expect(await shop.item(CLUSTER_ID)).toEqual(state);
   expect(await shop.running()).toHaveLength(running);
+  expect(kubernetes.pods).toEqual(pods);
+  expect(shop.messages).toHaveLength(heard);
 });
 
 test('the doctor fails where something is missing, says what to do, and exits with 1', async () => {
@@ -337,6 +475,7 @@ test('the doctor fails where something is missing, says what to do, and exits wi
     NODE_FLEET_CLUSTER: environment()['NODE_FLEET_CLUSTER'].replace('"1/1"', '"1/9"'),
     NODE_FLEET_PROMETHEUS_URL: `http://127.0.0.1:${String(await freePort())}`,
     NODE_FLEET_KUBERNETES_SECRET: 'nobody-made-it',
+    NODE_FLEET_ALARM_TOPIC: `${shop.topic}-2`,
   };
   const { result } = await invoke<{ checks: Check[] }>({ trigger: 'doctor' }, changes);
   const failed = result.checks.filter(({ verdict }) => verdict === 'fail');
@@ -347,6 +486,8 @@ test('the doctor fails where something is missing, says what to do, and exits wi
       'secret kubernetes access',
       'kubernetes pods',
       'disruption budgets',
+      'evict',
+      'alarm topic',
     ]),
   );
   expect(failed.every(({ advice }) => advice !== '')).toBe(true);
@@ -355,7 +496,34 @@ test('the doctor fails where something is missing, says what to do, and exits wi
   await put('{');
   const { code, stdout } = await run('doctor');
   expect(code).toBe(1);
-  expect(stdout).toContain('fail  policy document: expected a JSON object\n      put a right one');
+  expect(stdout).toMatch(
+    /^fail {2}policy document: expected a JSON object: .*\n {6}put a right one/m,
+  );
+});
+
+test('the doctor judges a policy document before it is put, and asks nothing of AWS', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'node-fleet-operations-'));
+  const file = join(folder, 'policy.json');
+  try {
+    writeFileSync(file, JSON.stringify(ACT));
+    expect(await runAs({}, 'doctor', '--document', file)).toEqual({
+      code: 0,
+      stdout: 'ok    policy document: act, by node-fleet, 2 to 8 workers\n',
+      stderr: '',
+    });
+    writeFileSync(file, JSON.stringify({ ...ACT, setings: {} }));
+    const wrong = await runAs({}, 'doctor', '--document', file, '--json');
+    expect(wrong).toMatchObject({ code: 1, stderr: '' });
+    expect(JSON.parse(wrong.stdout)).toMatchObject({
+      document: file,
+      checks: [{ verdict: 'fail' }],
+    });
+    const absent = await runAs({}, 'doctor', '--document', join(folder, 'none'));
+    expect(absent).toMatchObject({ code: 2, stdout: '' });
+    expect(absent.stderr).toContain('found nothing here, expected a file');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('no secret was ever written to a log', () => {

@@ -1,9 +1,7 @@
 // The simulator’s scheduler finds room where kube-scheduler finds it. The figures of docs/fidelity.md are written anew by
 // UPDATE_DOCS=1 npm run test:integration -- scheduling.
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { root } from '../../adapters/cli/program.ts';
+import { expectStated } from '../../stated.ts';
 import { startControlPlane, type ControlPlane } from './control-plane.ts';
 import {
   drawCase,
@@ -130,16 +128,5 @@ test('docs/fidelity.md says so', () => {
     '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
     ...rows.map((row) => `| ${row.join(' | ')} |`),
   ].join('\n');
-  const path = join(root, 'docs/fidelity.md');
-  const document = readFileSync(path, 'utf8');
-  const mark = '<!-- scheduling; do not edit -->\n\n';
-  const from = document.indexOf(mark) + mark.length;
-  const to = document.indexOf('\n\n<!-- end -->', from);
-  expect(document).toContain(mark);
-  expect(to).toBeGreaterThan(0);
-  if (process.env['UPDATE_DOCS'] !== undefined) {
-    writeFileSync(path, document.slice(0, from) + table + document.slice(to));
-  } else {
-    expect(document.slice(from, to)).toBe(table);
-  }
+  expectStated('docs/fidelity.md', 'scheduling', table);
 });

@@ -1,46 +1,23 @@
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage } from 'node:http';
 import { TAINT_EFFECT, TAINT_KEY } from '../../../adapters/kubernetes/nodes.ts';
 import type { NodeObject, PodObject } from '../../../adapters/kubernetes/objects.ts';
 import type { Effect, KubeNode, PodShape, Result } from '../../../engine/index.ts';
 import type { World } from '../../../simulator/index.ts';
 import type { Certificate } from '../../adapters/kubernetes/certificate.ts';
 import { kubePod, replicaSet } from '../../adapters/kubernetes/objects.ts';
+import { PretendedApi, type Answer } from '../../adapters/kubernetes/pretended-api.ts';
 
 type TaintObject = NonNullable<NonNullable<NodeObject['spec']>['taints']>[number];
 
-interface Answer {
-  readonly status: number;
-  readonly json: object;
-}
-
 /** A simulated world’s nodes and pods behind Kubernetes’ own protocol: what is asked is read from it, what is done is done to it. */
-export class SimulatedKubernetes {
-  readonly #server: Server;
+export class SimulatedKubernetes extends PretendedApi {
   readonly #world: World;
   readonly #perform: (effect: Effect) => Result;
 
   private constructor(certificate: Certificate, world: World, perform: (effect: Effect) => Result) {
+    super(certificate);
     this.#world = world;
     this.#perform = perform;
-    this.#server = createServer(
-      { key: certificate.key, cert: certificate.cert },
-      (request, reply) => {
-        const chunks: Buffer[] = [];
-        request.on('data', (chunk: Buffer) => chunks.push(chunk));
-        request.on('end', () => {
-          const body = Buffer.concat(chunks).toString('utf8');
-          const url = new URL(request.url ?? '', 'https://localhost');
-          const { status, json } = this.#answer(
-            `${request.method ?? ''} ${url.pathname}`,
-            url,
-            body === '' ? null : JSON.parse(body),
-          );
-          reply.writeHead(status, { 'content-type': 'application/json' });
-          reply.end(JSON.stringify(json));
-        });
-      },
-    );
   }
 
   /** @param perform what the simulator’s interpreter does with an effect */
@@ -50,20 +27,12 @@ export class SimulatedKubernetes {
     perform: (effect: Effect) => Result,
   ): Promise<SimulatedKubernetes> {
     const server = new SimulatedKubernetes(certificate, world, perform);
-    await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve));
+    await server.listen();
     return server;
   }
 
-  get url(): string {
-    return `https://127.0.0.1:${String((this.#server.address() as AddressInfo).port)}`;
-  }
-
-  async stop(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
-  }
-
-  #answer(call: string, url: URL, body: unknown): Answer {
+  protected override answer({ method = '' }: IncomingMessage, url: URL, body: unknown): Answer {
+    const call = `${method} ${url.pathname}`;
     switch (call) {
       case 'GET /api/v1/nodes':
         return list(this.#world.listNodes().map(nodeObject));
@@ -79,9 +48,9 @@ export class SimulatedKubernetes {
       case 'GET /apis/policy/v1/poddisruptionbudgets':
         return list([]);
     }
-    const [, method, name] = /^(\w+) \/api\/v1\/nodes\/([^/]+)$/.exec(call) ?? [];
+    const [, name] = /^\/api\/v1\/nodes\/([^/]+)$/.exec(url.pathname) ?? [];
     if (name !== undefined) {
-      return this.#node(method!, name, body);
+      return this.#node(method, name, body);
     }
     if (/\/eviction$/.test(call)) {
       const { metadata, deleteOptions } = body as {

@@ -4,9 +4,7 @@ import type { ScheduledAnswer } from '../../../adapters/aws/handler.ts';
 import { loadScenario } from '../../../adapters/import/load-scenario.ts';
 import {
   cycle,
-  emptyState,
   JournalWriter,
-  placeLaunches,
   readJournal,
   runSync,
   type Cluster,
@@ -26,6 +24,7 @@ import {
   stream,
   Table,
   World,
+  startFleet,
   type Scenario,
 } from '../../../simulator/index.ts';
 import { root } from '../../adapters/cli/program.ts';
@@ -95,22 +94,8 @@ class Side {
     }
   }
 
-  begin(cluster: Cluster, { settings, policy }: ConfiguredPolicy): FleetState {
-    const { world } = this;
-    const empty = {
-      nowMs: world.nowMs,
-      workers: [],
-      unanswered: [],
-      poolBackoffs: [],
-      shapes: [],
-      unschedulable: [],
-    };
-    const shares = placeLaunches(empty, cluster, settings, world.scenario.cluster.nodeCountInitial);
-    world.startWith(shares.flatMap((share) => new Array<typeof share>(share.count).fill(share)));
-    const known = world.aliveInstances().map(({ id }) => id);
-    const state = { ...emptyState(policy.name), known, joined: known, desired: known.length };
-    this.table.stored = { kind: 'known', state };
-    return state;
+  begin(cluster: Cluster, configured: ConfiguredPolicy): FleetState {
+    return startFleet(this.world, this.table, configured, cluster);
   }
 
   /** This world as what stands behind EC2. */

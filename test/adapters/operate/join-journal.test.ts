@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { joinJournals } from '../../../adapters/aws/join-journal.ts';
+import { joinJournals } from '../../../adapters/operate/join-journal.ts';
 import {
   JOURNAL_SCHEMA,
   JournalError,

@@ -1,9 +1,6 @@
-import { createHash } from 'node:crypto';
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { readJournal } from '../../engine/index.ts';
 
-/** As `simulate --journal` writes it: one line that names the engine and the digest, then the journal’s bytes. */
-const FILE_SCHEMA = 'node-fleet/journal-file@1';
 const NEWLINE = 10;
 
 /** Neighbouring records that one engine took under one header: one cluster, policy, settings and calendar. */
@@ -58,11 +55,4 @@ export function joinJournals(
     cycles,
     decided,
   }));
-}
-
-/** A journal as a file that `replay` reads. */
-export function journalFile({ engine, bytes }: JournalRun): Uint8Array {
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  const line = JSON.stringify({ schema: FILE_SCHEMA, engineDigest: engine, sha256 });
-  return Buffer.concat([Buffer.from(`${line}\n`), bytes]);
 }
