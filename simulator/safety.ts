@@ -530,10 +530,9 @@ const boundPlaced: Invariant = {
           return;
         }
         const { view, decision } = decided;
-        const needing = facts.cluster.zones.filter(
+        const waiting = facts.cluster.zones.filter(
           (zone) =>
             !arrivesIn(zone, view) &&
-            !isBackingOff(view.poolBackoffs, zone, 'on-demand', view.nowMs) &&
             view.shapes.some(
               (shape, s) =>
                 shape.zone === zone &&
@@ -541,14 +540,16 @@ const boundPlaced: Invariant = {
                 facts.podsOnEmptyNode(shape) > 0,
             ),
         );
-        let bought = 0;
-        let there = 0;
-        for (const { zone, count } of decision.launches) {
-          bought += count;
-          there += needing.includes(zone) ? count : 0;
-        }
-        if (there < Math.min(bought, needing.length)) {
-          fail(`${bought} are bought, ${there} of them in ${needing.join(', ')}, where pods wait`);
+        const unserved = waiting.filter(
+          (zone) =>
+            !decision.launches.some((share) => share.zone === zone) &&
+            !isBackingOff(view.poolBackoffs, zone, 'on-demand', view.nowMs),
+        );
+        const elsewhere = decision.launches.find(({ zone }) => !waiting.includes(zone));
+        if (elsewhere !== undefined && unserved.length > 0) {
+          fail(
+            `${elsewhere.count} are bought in ${elsewhere.zone}, and pods wait in ${unserved.join(', ')}`,
+          );
         }
       },
     };
