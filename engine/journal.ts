@@ -381,7 +381,7 @@ export class JournalWriter {
     this.#int(explanation.proposed);
     this.#uint(explanation.rules.length);
     for (const rule of explanation.rules) {
-      this.#uint(RULES.indexOf(rule.rule) * VERDICTS.length + VERDICTS.indexOf(rule.verdict));
+      this.#uint(RULE_CODES.get(rule.rule)! * VERDICTS.length + VERDICTS.indexOf(rule.verdict));
     }
   }
 
@@ -440,6 +440,8 @@ export class JournalWriter {
   }
 }
 
+/** A rule’s code is its place in the list, which is long and looked through several times a cycle. */
+const RULE_CODES = new Map(RULES.map((rule, code) => [rule, code]));
 const UTF8 = new TextEncoder();
 const FROM_UTF8 = new TextDecoder();
 const NO_WORKERS: readonly Worker[] = [];
