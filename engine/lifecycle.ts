@@ -1019,9 +1019,8 @@ function buildWorkers(
   last: readonly Worker[],
 ): readonly Worker[] {
   const { instances } = seen;
-  const workers: Worker[] = [];
   if (instances === null) {
-    return workers;
+    return NONE;
   }
   const { nowMs } = seen;
   const noPods = zeros(seen.pods === null ? 0 : seen.pods.shapes.length);
@@ -1031,15 +1030,17 @@ function buildWorkers(
   let absent = 0;
   let j = 0;
   let l = 0;
-  let same = true;
+  // As long as all are as they were, no list is made: so many of the last one are the first of this one.
+  let kept = 0;
+  let workers: Worker[] | null = null;
   for (let i = 0; i < instances.length; i++) {
     const instance = instances[i]!;
     while (
       absent < state.absent.length &&
       isBefore(state.absent[absent]!.instanceId, instance.id)
     ) {
-      same = false;
       const absence = state.absent[absent++]!;
+      workers ??= last.slice(0, kept);
       workers.push(absentWorker(absence, noPods, state, leaving, joinTimeoutMs, nowMs));
     }
     if (!isAlive(instance)) {
@@ -1069,13 +1070,17 @@ function buildWorkers(
     while (l < last.length && isBefore(last[l]!.id, instance.id)) {
       l++;
     }
-    const asBefore = l < last.length ? last[l]! : null;
+    const asBefore = l < last.length && last[l]!.id === instance.id ? last[l++]! : null;
     if (asBefore !== null && isStill(asBefore, instance, node, phase, pods)) {
-      same &&= l === workers.length;
-      workers.push(asBefore);
+      if (workers === null && l === kept + 1) {
+        kept++;
+      } else {
+        workers ??= last.slice(0, kept);
+        workers.push(asBefore);
+      }
       continue;
     }
-    same = false;
+    workers ??= last.slice(0, kept);
     workers.push({
       id: instance.id,
       zone: instance.zone,
@@ -1090,14 +1095,14 @@ function buildWorkers(
     });
   }
   while (absent < state.absent.length) {
-    same = false;
     const absence = state.absent[absent++]!;
+    workers ??= last.slice(0, kept);
     workers.push(absentWorker(absence, noPods, state, leaving, joinTimeoutMs, nowMs));
   }
-  return same && workers.length === last.length ? last : workers;
+  return workers ?? (kept === last.length ? last : last.slice(0, kept));
 }
 
-/** Whether a worker is what it was, so that the same object will do: nine workers in ten are, from cycle to cycle. */
+/** Whether a worker of an instance is what it was, so that the same object will do: nine workers in ten are, from cycle to cycle. */
 function isStill(
   last: Worker,
   instance: Instance,
@@ -1108,7 +1113,6 @@ function isStill(
   return (
     last.pods === pods &&
     last.phase === phase &&
-    last.id === instance.id &&
     node !== null &&
     node.ready &&
     last.readySinceMs === node.readyChangedAtMs &&
