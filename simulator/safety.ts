@@ -530,18 +530,15 @@ const boundPlaced: Invariant = {
           return;
         }
         const { view, decision } = decided;
-        const waiting = facts.cluster.zones.filter(
-          (zone) =>
-            !arrivesIn(zone, view) &&
-            view.shapes.some(
-              (shape, s) =>
-                shape.zone === zone &&
-                view.unschedulable[s]! > 0 &&
-                facts.podsOnEmptyNode(shape) > 0,
-            ),
+        const waiting = facts.cluster.zones.filter((zone) =>
+          view.shapes.some(
+            (shape, s) =>
+              shape.zone === zone && view.unschedulable[s]! > 0 && facts.podsOnEmptyNode(shape) > 0,
+          ),
         );
         const unserved = waiting.filter(
           (zone) =>
+            !arrivesIn(zone, view) &&
             !decision.launches.some((share) => share.zone === zone) &&
             !isBackingOff(view.poolBackoffs, zone, 'on-demand', view.nowMs),
         );
