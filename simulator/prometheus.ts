@@ -35,6 +35,55 @@ interface DisturbedSeries {
   readonly increaseAll: number;
 }
 
+/** Of a slot’s last scrape: there is none yet. */
+const ON = 0x7fffffff;
+
+/**
+ * For each slot the first and last scrape for which something held: -1 when none was, and `ON` for the last as long as it holds.
+ * It is told when that changes, so that a scrape has nothing to write.
+ */
+class Spans {
+  first: Int32Array;
+  last: Int32Array;
+  /** For how many slots it holds. */
+  count = 0;
+
+  constructor(slots: number) {
+    this.first = new Int32Array(slots).fill(-1);
+    this.last = new Int32Array(slots).fill(-1);
+  }
+
+  ensureSlots(slots: number): void {
+    this.first = grown(this.first, slots, -1);
+    this.last = grown(this.last, slots, -1);
+  }
+
+  /** Another has the slot. */
+  clear(slot: number): void {
+    this.first[slot] = -1;
+    this.last[slot] = -1;
+  }
+
+  /** It holds from the scrape after `scrape` on. */
+  begin(slot: number, scrape: number): void {
+    this.count += this.last[slot] === ON ? 0 : 1;
+    if (this.first[slot]! < 0) {
+      this.first[slot] = scrape + 1;
+    }
+    this.last[slot] = ON;
+  }
+
+  /** It held up to `scrape`, if it ever did for one. */
+  end(slot: number, scrape: number): void {
+    this.count--;
+    if (this.first[slot]! <= scrape) {
+      this.last[slot] = scrape;
+    } else {
+      this.clear(slot);
+    }
+  }
+}
+
 /** What exporters show beside CPU counters, memory as the mean over nodes. Pending pods wait for anything at all. */
 export interface Gauges {
   memoryPercent: number;
@@ -77,18 +126,11 @@ export class Prometheus {
   /** The last one, and its place: `scrape % scrapes`. */
   #scrape = -1;
   #at = 0;
-  /**
-   * When each slot’s counters were 0, and the first and last scrape for which its exporter was up: -1 when none was, and
-   * `ON` for the last as long as it is. So a scrape writes nothing by slot but what it saw.
-   */
+  /** When each slot’s counters were 0. */
   #bootedAtMs: Float64Array;
-  #first: Int32Array;
-  #last: Int32Array;
-  /** The first and last scrape to which each slot was a target, whether or not it answered; likewise. */
-  #targetFirst: Int32Array;
-  #targetLast: Int32Array;
-  #upCount = 0;
-  #targets = 0;
+  /** For which scrapes each slot’s exporter was up; and to which it was a target, whether or not it answered. */
+  readonly #up: Spans;
+  readonly #target: Spans;
   #tracked: number[] = [];
   /** The last scrape after which a node’s series is not plain: a sample was missed, or its counters began anew; -1: none. */
   #disturbed: Int32Array;
@@ -135,87 +177,67 @@ export class Prometheus {
     this.#outages = failures?.settings.outages ?? [];
     this.#random = failures?.random ?? null;
     this.#bootedAtMs = new Float64Array(slots);
-    this.#first = new Int32Array(slots).fill(-1);
-    this.#last = new Int32Array(slots).fill(-1);
-    this.#targetFirst = new Int32Array(slots).fill(-1);
-    this.#targetLast = new Int32Array(slots).fill(-1);
+    this.#up = new Spans(slots);
+    this.#target = new Spans(slots);
     this.#disturbed = new Int32Array(slots).fill(-1);
   }
 
   ensureSlots(slots: number): void {
-    if (slots <= this.#first.length) {
+    if (slots <= this.#bootedAtMs.length) {
       return;
     }
     for (let s = 0; s < this.#scrapes; s++) {
       this.#idle[s] = grown(this.#idle[s]!, slots, 0);
     }
     this.#bootedAtMs = grown(this.#bootedAtMs, slots, 0);
-    this.#first = grown(this.#first, slots, -1);
-    this.#last = grown(this.#last, slots, -1);
-    this.#targetFirst = grown(this.#targetFirst, slots, -1);
-    this.#targetLast = grown(this.#targetLast, slots, -1);
+    this.#up.ensureSlots(slots);
+    this.#target.ensureSlots(slots);
     this.#disturbed = grown(this.#disturbed, slots, -1);
   }
 
   /** A node’s exporter came up, for the first time or again; its counters count from `bootedAtMs`. */
   track(slot: number, bootedAtMs: number): void {
-    this.#upCount += this.#last[slot] === ON ? 0 : 1;
     let at = this.#tracked.length;
     while (at > 0 && this.#tracked[at - 1] > slot) {
       at--;
     }
     if (at > 0 && this.#tracked[at - 1] === slot) {
       this.#restarted(slot, bootedAtMs);
+      this.#up.begin(slot, this.#scrape);
       return;
     }
     this.#tracked.splice(at, 0, slot);
     this.#bootedAtMs[slot] = bootedAtMs;
-    this.#first[slot] = this.#scrape + 1;
-    this.#last[slot] = ON;
-    this.#targetFirst[slot] = -1;
-    this.#targetLast[slot] = -1;
     this.#disturbed[slot] = -1;
+    this.#up.clear(slot);
+    this.#target.clear(slot);
+    this.#up.begin(slot, this.#scrape);
   }
 
   /** The series goes on after a hole, with counters from 0: rates see the reset as Prometheus sees it. */
   #restarted(slot: number, bootedAtMs: number): void {
-    const last = this.#last[slot]!;
     this.#resets.push({ slot, scrape: this.#scrape, bootedAtMs: this.#bootedAtMs[slot]! });
     this.#bootedAtMs[slot] = bootedAtMs;
     this.#disturbed[slot] = this.#scrape;
-    const from = Math.max(last, this.#scrape - this.#scrapes) + 1;
+    const from = Math.max(this.#up.last[slot]!, this.#scrape - this.#scrapes) + 1;
     for (let scrape = from; scrape <= this.#scrape; scrape++) {
       this.#idle[scrape % this.#scrapes]![slot] = NO_SAMPLE;
     }
-    if (this.#first[slot]! < 0) {
-      this.#first[slot] = this.#scrape + 1;
-    }
-    this.#last[slot] = ON;
   }
 
   /** Its exporter went down. */
   lose(slot: number): void {
-    this.#upCount--;
-    const everUp = this.#first[slot]! <= this.#scrape;
-    this.#first[slot] = everUp ? this.#first[slot]! : -1;
-    this.#last[slot] = everUp ? this.#scrape : -1;
+    this.#up.end(slot, this.#scrape);
   }
 
   /** Discovery knows of a node that has been tracked: it is a target, whether or not its machine is on. */
   discover(slot: number): void {
-    this.#targets++;
-    if (this.#targetFirst[slot]! < 0) {
-      this.#targetFirst[slot] = this.#scrape + 1;
-    }
-    this.#targetLast[slot] = ON;
+    this.#target.begin(slot, this.#scrape);
   }
 
   /** Its node object is gone. */
   undiscover(slot: number): void {
-    this.#targets--;
-    const everTarget = this.#targetFirst[slot]! <= this.#scrape;
-    this.#targetFirst[slot] = everTarget ? this.#targetFirst[slot]! : -1;
-    this.#targetLast[slot] = everTarget ? this.#scrape : -1;
+    this.#target.end(slot, this.#scrape);
   }
 
   /** Whether a slot’s samples have all left the window, so that the slot may be used again. */
@@ -239,8 +261,8 @@ export class Prometheus {
     this.#at = at;
     this.#scrapedAtMs[at] = nowMs;
     this.#idle[at]!.set(idleSeconds);
-    this.#targetCount[at] = this.#targets;
-    this.#scrapedCount[at] = this.#upCount - (failedRatio > 0 ? this.#fail(nodesLuck) : 0);
+    this.#targetCount[at] = this.#target.count;
+    this.#scrapedCount[at] = this.#up.count - (failedRatio > 0 ? this.#fail(nodesLuck) : 0);
     this.#kubeScraped[at] = kubeLuck < failedRatio ? 0 : 1;
     this.#shopScraped[at] = shopLuck < failedRatio ? 0 : 1;
     if (at === 0) {
@@ -252,7 +274,7 @@ export class Prometheus {
   #fail(nodesLuck: number): number {
     let failed = 0;
     for (const slot of this.#tracked) {
-      if (this.#last[slot] === ON && nodeLuck(nodesLuck, slot) < this.#failedRatio) {
+      if (this.#up.last[slot] === ON && nodeLuck(nodesLuck, slot) < this.#failedRatio) {
         this.#idle[this.#at]![slot] = NO_SAMPLE;
         this.#disturbed[slot] = this.#scrape;
         failed++;
@@ -294,7 +316,7 @@ export class Prometheus {
 
   #forget(scrape: number): void {
     this.#tracked = this.#tracked.filter((slot) => {
-      const last = Math.max(this.#targetLast[slot]!, this.#disturbed[slot]!);
+      const last = Math.max(this.#target.last[slot]!, this.#disturbed[slot]!);
       return last < 0 || scrape - last < this.#scrapes;
     });
     if (this.#resets.length > 0) {
@@ -373,6 +395,8 @@ export class Prometheus {
       oldest++;
     }
     const newest = this.#newestAt(atMs);
+    const up = this.#up;
+    const target = this.#target;
     let idle = 0;
     let all = 0;
     let busy = 0;
@@ -382,16 +406,16 @@ export class Prometheus {
     let sampledAtMs = 0;
     for (const slot of this.#tracked) {
       if (
-        this.#targetLast[slot]! >= oldest &&
-        this.#targetFirst[slot]! >= 0 &&
-        this.#targetFirst[slot]! <= newest
+        target.last[slot]! >= oldest &&
+        target.first[slot]! >= 0 &&
+        target.first[slot]! <= newest
       ) {
         nodes++;
       }
-      let last = this.#last[slot]! < newest ? this.#last[slot]! : newest;
-      let first = this.#first[slot]! > oldest ? this.#first[slot]! : oldest;
+      let last = up.last[slot]! < newest ? up.last[slot]! : newest;
+      let first = up.first[slot]! > oldest ? up.first[slot]! : oldest;
       let count = last - first + 1;
-      if (this.#first[slot]! < 0 || count < 1) {
+      if (up.first[slot]! < 0 || count < 1) {
         continue;
       }
       const disturbed = this.#disturbed[slot]! < oldest ? null : this.#samplesOf(slot, first, last);
@@ -506,8 +530,6 @@ export class Prometheus {
   }
 }
 
-/** Of the last scrape: there is none yet. */
-const ON = 0x7fffffff;
 const NO_LUCK = [1, 1, 0] as const;
 
 /** One node’s luck in a scrape, in [0, 1), of what was drawn for all of them: MurmurHash3’s finalizer. */
