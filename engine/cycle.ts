@@ -105,7 +105,7 @@ const LAUNCH_ROUNDS = 4;
 const LOCK_RETRY_MS = 10_000;
 /** A launch that is not answered for so long is an alarm; after the other it is given up where it may not be sent again. */
 const UNANSWERED_ALARM_MS = 600_000;
-const UNANSWERED_GIVE_UP_MS = 3_600_000;
+export const UNANSWERED_GIVE_UP_MS = 3_600_000;
 const NO_NAMES: readonly string[] = [];
 const NOTHING_KNOWN = emptyState('');
 

@@ -1,7 +1,14 @@
 import { verdict, type Explanation, type RuleVerdict } from './explain.ts';
 import { GUARDS, type Asked, type GuardInput } from './guards.ts';
 import type { ConfiguredPolicy } from './policies/index.ts';
-import { countFleet, settingsInForce, type Cluster, type PoolShare, type View } from './view.ts';
+import {
+  countFleet,
+  settingsInForce,
+  withRepair,
+  type Cluster,
+  type PoolShare,
+  type View,
+} from './view.ts';
 
 /** What is to be done. `launches` places the repair and the policy’s nodes together; `victims` are instance ids. */
 export interface Decision {
@@ -79,11 +86,7 @@ export function decide(
     }
   }
 
-  // The policy sees what the repair buys as on its way, or it would ask for it again.
-  const repaired =
-    repair === 0
-      ? fleet
-      : { ...fleet, arriving: fleet.arriving + repair, supply: fleet.supply + repair };
+  const repaired = withRepair(fleet, repair);
   const proposal = policy.propose({ view, fleet: repaired, cluster, settings, memory });
   if (proposal.action === 'hold' || proposal.count === 0) {
     return {

@@ -246,6 +246,13 @@ export function countFleet(view: View): Fleet {
   };
 }
 
+/** The fleet with what a repair buys on its way: whoever decides next must not ask for it again. */
+export function withRepair(fleet: Fleet, repair: number): Fleet {
+  return repair === 0
+    ? fleet
+    : { ...fleet, arriving: fleet.arriving + repair, supply: fleet.supply + repair };
+}
+
 function isYoungReady(worker: Worker, nowMs: number): boolean {
   if (nowMs - worker.readySinceMs >= YOUNG_READY_MS) {
     return false;

@@ -13,6 +13,8 @@ import {
   settingsInForce,
   TRIGGER_MAX_AGE_MS,
   trustedValue,
+  UNANSWERED_GIVE_UP_MS,
+  withRepair,
   type Decision,
   type DrainIntent,
   type EventCode,
@@ -37,6 +39,17 @@ const REPAIRS_WAIT_FOR: readonly RuleId[] = [
 ];
 /** Of those that the cycle was shown, what is capacity, or will be. */
 const CAPACITY: readonly Worker['phase'][] = ['ready', 'booting', 'joining', 'unknown', 'absent'];
+const isCapacity = ({ phase }: Worker): boolean => CAPACITY.includes(phase);
+
+/** Nodes of launches that nobody has answered. */
+function perhapsLaunched({ unanswered }: View): number {
+  return unanswered.reduce((sum, { count }) => sum + count, 0);
+}
+
+/** Ready, with nothing on it: it may be so young that it counts as on its way. */
+function isUnused({ phase, pods }: Worker): boolean {
+  return phase === 'ready' && pods.every((count) => count === 0);
+}
 
 /** Whether a cycle was shown everything, and nothing of it was made up. */
 function sawAll(facts: Facts, view: View): boolean {
@@ -91,9 +104,9 @@ const restored: Invariant = {
           ),
         );
         const capacity = view.workers.filter(
-          ({ id, phase }) => CAPACITY.includes(phase) && !noticed.has(id) && !going.has(id),
+          (worker) => isCapacity(worker) && !noticed.has(worker.id) && !going.has(worker.id),
         ).length;
-        const asked = view.unanswered.reduce((sum, { count }) => sum + count, 0);
+        const asked = perhapsLaunched(view);
         const wanted = Math.min(view.desired ?? 0, facts.settings.nodeCountMax);
         const excused = explanation.rules.some(
           ({ rule, verdict }) =>
@@ -402,10 +415,8 @@ const removalsAsked: Invariant = {
         const { policy } = facts.configured;
         const { cluster } = facts;
         const settings = settingsInForce(view, facts.settings);
-        const fleet = countFleet(view);
-        const arriving = fleet.arriving + decision.repair;
-        const repaired = { ...fleet, arriving, supply: fleet.supply + decision.repair };
-        const proposal = policy.propose({ view, fleet: repaired, cluster, settings, memory });
+        const fleet = withRepair(countFleet(view), decision.repair);
+        const proposal = policy.propose({ view, fleet, cluster, settings, memory });
         const asked = proposal.action === 'scaleDown' ? proposal.count : 0;
         if (asked < decision.count) {
           fail(`${decision.count} would go, and ${policy.name} asks for ${asked} to go`);
@@ -417,8 +428,6 @@ const removalsAsked: Invariant = {
 
 /** How a drain ends, as a record says it. */
 const DRAIN_ENDS: readonly EventCode[] = ['gone', 'disowned', 'drain-undone'];
-/** A launch that nobody answers is given up after an hour. */
-const GIVEN_UP_MS = 3_600_000;
 
 const inFlightStays: Invariant = {
   number: 30,
@@ -444,7 +453,7 @@ const inFlightStays: Invariant = {
         const dropped = launches.find(
           ({ id, createdAtMs, attempts }) =>
             !kept.has(id) &&
-            facts.nowMs - createdAtMs < GIVEN_UP_MS &&
+            facts.nowMs - createdAtMs < UNANSWERED_GIVE_UP_MS &&
             attempts.some(
               ({ outcome, clientToken }) => outcome === 'unknown' && !answered.has(clientToken),
             ),
@@ -506,16 +515,14 @@ const helpableOnly: Invariant = {
   },
 };
 
-/** On its way as far as anybody can tell: a node that is Ready and empty may be too young to have been used. */
+/** Whether a node is on its way to a zone, as far as anybody can tell. */
 function arrivesIn(zone: string, { workers, unanswered }: View): boolean {
   return (
     unanswered.some((share) => share.zone === zone) ||
     workers.some(
       (worker) =>
         worker.zone === zone &&
-        (worker.phase === 'booting' ||
-          worker.phase === 'joining' ||
-          (worker.phase === 'ready' && worker.pods.every((count) => count === 0))),
+        (worker.phase === 'booting' || worker.phase === 'joining' || isUnused(worker)),
     )
   );
 }
@@ -578,9 +585,11 @@ function mostNodes(facts: Facts, shapes: readonly PodShape[], counts: readonly n
 }
 
 /** Nodes that are launched, or may be, and not Ready yet; those that a decision restores among them. */
-function onTheirWay({ workers, unanswered }: View, { repair }: Decision): number {
-  const booting = workers.filter(({ phase }) => phase === 'booting' || phase === 'joining').length;
-  return unanswered.reduce((sum, { count }) => sum + count, booting + repair);
+function onTheirWay(view: View, { repair }: Decision): number {
+  const booting = view.workers.filter(
+    ({ phase }) => phase === 'booting' || phase === 'joining',
+  ).length;
+  return booting + perhapsLaunched(view) + repair;
 }
 
 /** Whether a policy asks for nodes because pods wait that are bound to no zone: any node on its way helps those. */
@@ -667,8 +676,7 @@ const sizedByRequests: Invariant = {
           );
           const fewest = fewestNodes(facts, view.shapes, wanted);
           const there =
-            view.workers.filter(({ phase }) => CAPACITY.includes(phase)).length +
-            view.unanswered.reduce((sum, { count }) => sum + count, decision.repair);
+            view.workers.filter(isCapacity).length + perhapsLaunched(view) + decision.repair;
           const target = rules.find(({ rule }) => rule === 'target-above-supply');
           if (
             there + proposed < fewest ||
@@ -683,10 +691,7 @@ const sizedByRequests: Invariant = {
           asksForFreePods(facts, view, explanation)
         ) {
           const arriving = onTheirWay(view, decision);
-          // One that is Ready and empty may be so young that it counts as on its way.
-          const empty = view.workers.filter(
-            ({ phase, pods }) => phase === 'ready' && pods.every((count) => count === 0),
-          ).length;
+          const empty = view.workers.filter(isUnused).length;
           const fewest = fewestNodes(facts, view.shapes, view.unschedulable) - arriving - empty;
           const most = mostNodes(facts, view.shapes, view.unschedulable) - arriving;
           if (proposed < fewest || proposed > most) {
@@ -736,7 +741,7 @@ const countGivenBack: Invariant = {
           return;
         }
         const { view } = record.decided;
-        const there = view.workers.filter(({ phase }) => CAPACITY.includes(phase));
+        const there = view.workers.filter(isCapacity);
         const undone = record.events.filter(
           ({ code, subject }) =>
             code === 'drain-undone' &&
@@ -744,9 +749,8 @@ const countGivenBack: Invariant = {
             facts.drainOf(subject) === undefined &&
             there.some(({ id }) => id === subject),
         ).length;
-        const onItsWay = view.unanswered.reduce((sum, { count }) => sum + count, 0);
         // One that stays because others were lost makes up for those.
-        const meant = Math.min(before + undone, there.length + onItsWay);
+        const meant = Math.min(before + undone, there.length + perhapsLaunched(view));
         if (undone > 0 && stored.state.desired < meant) {
           fail(
             `${undone} removals were undone, ${before} were meant to be there before and ${stored.state.desired} are now; ` +
