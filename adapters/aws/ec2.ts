@@ -163,19 +163,24 @@ export function ec2Performers(
   };
 }
 
+/** What makes an instance a worker of ours. */
+function workerTags(clusterId: string): { readonly Key: string; readonly Value: string }[] {
+  return [
+    { Key: CLUSTER_TAG, Value: clusterId },
+    { Key: ROLE_TAG, Value: WORKER_ROLE },
+  ];
+}
+
 /** Instances that carry our worker tags. */
 function ourWorkers(clusterId: string): Filter[] {
-  return [
-    { Name: `tag:${CLUSTER_TAG}`, Values: [clusterId] },
-    { Name: `tag:${ROLE_TAG}`, Values: [WORKER_ROLE] },
-  ];
+  return workerTags(clusterId).map(({ Key, Value }) => ({ Name: `tag:${Key}`, Values: [Value] }));
 }
 
 /** Whether it carries them, as far as EC2 has just shown it. */
 function carriesOurTags({ Tags = [] }: Ec2Instance, clusterId: string): boolean {
-  const has = (key: string, value: string): boolean =>
-    Tags.some(({ Key, Value }) => Key === key && Value === value);
-  return has(CLUSTER_TAG, clusterId) && has(ROLE_TAG, WORKER_ROLE);
+  return workerTags(clusterId).every((ours) =>
+    Tags.some(({ Key, Value }) => Key === ours.Key && Value === ours.Value),
+  );
 }
 
 /** Whether an instance is one of our workers, by its tags. */
@@ -213,8 +218,7 @@ export function runInstancesRequest(
       {
         ResourceType: 'instance',
         Tags: [
-          { Key: CLUSTER_TAG, Value: clusterId },
-          { Key: ROLE_TAG, Value: WORKER_ROLE },
+          ...workerTags(clusterId),
           { Key: INTENT_TAG, Value: launch.intentId },
           { Key: EPOCH_TAG, Value: String(launch.birthEpoch) },
         ],
